@@ -1,0 +1,5 @@
+export * from './topics.ts'
+export * from './partition.ts'
+export * from './profileId.ts'
+export * from './publicRecords.ts'
+export * from './stamp.ts'

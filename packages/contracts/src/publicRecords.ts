@@ -1,0 +1,135 @@
+/**
+ * The values of the public topics, as JSON. Fields are only ever added within `.v1`.
+ *
+ * CloudEvents binary mode: headers ce_specversion, ce_id, ce_type, ce_source, ce_subject, ce_time, content-type; the
+ * value is the data alone and is complete without the headers. All times are ISO-8601 in UTC with milliseconds.
+ */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+export interface PublicIdentifier {
+  type: string
+  value: string
+}
+
+/** Value of profiles.v1 for a profile that lives. */
+export interface ProfileRecord {
+  profileId: string
+  /** "<layout epoch, 4 digits>-<n, 18 digits>": sorts as text; n counts the changes of the partition without a gap. */
+  version: string
+  firstSeen: string
+  lastSeen: string
+  identifiers: PublicIdentifier[]
+  traits: { [key: string]: Json }
+  computed: { [trait: string]: Json }
+  audiences: { [audience: string]: { since: string } }
+  consent: { [purpose: string]: boolean }
+  /** Events folded into it. */
+  events: number
+  /** Present and true when something was cut to keep the record within its caps. */
+  truncated?: true
+}
+
+/** Value of profiles.v1 for a profile that was merged, for ever. */
+export interface MergedProfileRecord {
+  profileId: string
+  version: string
+  mergedInto: string
+}
+
+export type ChangeReason = 'event' | 'identity' | 'definition' | 'time' | 'erasure'
+
+/** Value of profile-changes.v1. */
+export interface ProfileChangeRecord {
+  /** c created, u updated, d gone (merged, erased). */
+  op: 'c' | 'u' | 'd'
+  profileId: string
+  version: string
+  /** Version this profile had before; null for the first. */
+  previousVersion: string | null
+  time: string
+  /** Changed paths, for example "traits.plan", "computed.orders", "audiences.vip", "identifiers". Sorted. */
+  changed: string[]
+  /** The changed paths only, before and after. */
+  before: { [path: string]: Json }
+  after: { [path: string]: Json }
+  identifiers: { added: PublicIdentifier[]; removed: PublicIdentifier[] }
+  mergedFrom: string[]
+  mergedInto?: string
+  causedBy: {
+    reason: ChangeReason
+    messageIds: string[]
+    sources: string[]
+    /** The identity change, when there is one. */
+    changeId?: string
+  }
+  /** Document name → hash it was computed under. */
+  rules: { [document: string]: string }
+}
+
+/** Value of audience-memberships.v1, key audience ‖ profile id. */
+export interface AudienceMembershipRecord {
+  audience: string
+  profileId: string
+  member: boolean
+  since: string
+  version: string
+  rules: { [document: string]: string }
+}
+
+/** Value of audience-changes.v1. */
+export interface AudienceChangeRecord {
+  audience: string
+  profileId: string
+  change: 'entered' | 'left' | 'corrected'
+  version: string
+  time: string
+  reason: ChangeReason | 'merged'
+  /** The conditions that flipped, each with the value it saw. */
+  because: { condition: string; value: Json; met: boolean }[]
+  causedBy: { messageIds: string[]; sources: string[] }
+  rules: { [document: string]: string }
+}
+
+/** Value of identity-changes.v1: one chunk of one resolution. */
+export interface IdentityChangeRecord {
+  changeId: string
+  kind: 'merge' | 'split' | 'rename' | 'erase'
+  /** Chunk number from 0, and how many there are. */
+  chunk: number
+  chunks: number
+  time: string
+  moves: { identifierId: string; type: string; from: string; to: string }[]
+  /** Evidence or fact ids, and the message that carried it. */
+  cause: { evidenceId: string; messageId: string; source: string }
+}
+
+/** Value of rejected.v1. */
+export interface RejectedRecord {
+  code: string
+  message: string
+  source: string
+  receivedAt: string
+  /** The whole input, base64 (it may not be text). */
+  input: string
+  messageId?: string
+  /** Never the same for two: see Event.origin. */
+  origin: string
+  position?: { topic: string; partition: number; offset: number }
+}
+
+/** CloudEvents types of the public topics. */
+export const changeTypes = {
+  profileCreated: 'dev.tributary.profile.created.v1',
+  profileUpdated: 'dev.tributary.profile.updated.v1',
+  profileMerged: 'dev.tributary.profile.merged.v1',
+  profileSplit: 'dev.tributary.profile.split.v1',
+  profileErased: 'dev.tributary.profile.erased.v1',
+  profileState: 'dev.tributary.profile.state.v1',
+  audienceEntered: 'dev.tributary.audience.entered.v1',
+  audienceLeft: 'dev.tributary.audience.left.v1',
+  audienceCorrected: 'dev.tributary.audience.corrected.v1',
+  audienceMembership: 'dev.tributary.audience.membership.v1',
+  consentChanged: 'dev.tributary.consent.changed.v1',
+  identityChanged: 'dev.tributary.identity.changed.v1',
+  rejected: 'dev.tributary.event.rejected.v1',
+} as const
