@@ -1,0 +1,129 @@
+import { Type, type Static } from 'typebox'
+import { EventFilter, NumberComparison, numberOperators, operators } from './comparison.ts'
+import { closed, date, duration, eventPath, heading, id, identifierType, type Annotations } from './terms.ts'
+
+const eventName = Type.String({ minLength: 1, maxLength: 256, description: 'Name of the event, exactly.' })
+
+const aggregate = (description: string, options: Annotations = {}) =>
+  Type.Optional(
+    closed(
+      { path: eventPath('The number.'), ...numberOperators },
+      { description, notYet: description, ...options },
+    ),
+  )
+
+const window = {
+  within: Type.Optional(duration('Only events of this last while.', { notYet: 'windows' })),
+  between: Type.Optional(
+    closed({ from: date('From then on.'), to: date('Up to, not including.') }, { notYet: 'windows' }),
+  ),
+  since: Type.Optional(date('Only events from then on.', { notYet: 'windows' })),
+  ever: Type.Optional(Type.Literal(true, { description: 'All events; so it is when no window is given.' })),
+}
+
+const TraitLeaf = closed(
+  {
+    trait: Type.String({
+      pattern: '^([a-z][a-z0-9_-]{0,62}|traits\\.[^\\s].*)$',
+      description: 'Id of a Trait document, or traits.<path> for a trait people send.',
+    }),
+    ...operators,
+  },
+  { description: 'A trait of the profile; without an operator: that it has a value.' },
+)
+
+const EventLeaf = closed(
+  {
+    event: eventName,
+    filter: Type.Optional(EventFilter),
+    count: Type.Optional(NumberComparison),
+    sum: aggregate('sum'),
+    average: aggregate('average'),
+    min: aggregate('min'),
+    max: aggregate('max'),
+    distinct: aggregate('distinct'),
+    ...window,
+  },
+  { description: 'Events of the profile; without count or another aggregate: at least one.' },
+)
+
+const SequenceLeaf = closed(
+  {
+    sequence: closed({
+      steps: Type.Array(closed({ event: eventName, filter: Type.Optional(EventFilter) }), {
+        minItems: 2,
+        maxItems: 10,
+      }),
+      within: Type.Optional(duration('From the first step to the last.')),
+    }),
+  },
+  { description: 'Events one after another.', notYet: 'sequence' },
+)
+
+const InactiveLeaf = closed(
+  {
+    inactive: closed({ for: duration('No event for so long.'), event: Type.Optional(eventName) }),
+  },
+  { description: 'No event for a while.', notYet: 'inactive' },
+)
+
+const AudienceLeaf = closed(
+  { audience: id('Id of an Audience document.') },
+  { description: 'Members of another audience.', notYet: 'audience as a condition' },
+)
+
+const IdentifierLeaf = closed(
+  { identifier: identifierType('A type of identifier.'), exists: Type.Optional(Type.Boolean()) },
+  { description: 'Whether the profile has an identifier of a type.', notYet: 'identifier as a condition' },
+)
+
+const ConsentLeaf = closed(
+  { consent: id('A purpose.'), granted: Type.Optional(Type.Boolean()) },
+  { description: 'Whether the person consents.', notYet: 'consent as a condition' },
+)
+
+const SampleLeaf = closed(
+  {
+    sample: closed({
+      percent: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
+      salt: Type.Optional(Type.String({ maxLength: 64, description: 'Another one gives other people.' })),
+    }),
+  },
+  { description: 'The same part of all profiles always, by hash.', notYet: 'sample' },
+)
+
+const conditions = Type.Array(Type.Ref('Condition'), { minItems: 1, maxItems: 100 })
+
+export const Condition = Type.Cyclic(
+  {
+    Condition: Type.Union([
+      closed({ all: conditions }, { description: 'Every one holds.' }),
+      closed({ any: conditions }, { description: 'At least one holds.' }),
+      closed({ not: Type.Ref('Condition') }, { description: 'It does not hold.' }),
+      TraitLeaf,
+      EventLeaf,
+      SequenceLeaf,
+      InactiveLeaf,
+      AudienceLeaf,
+      IdentifierLeaf,
+      ConsentLeaf,
+      SampleLeaf,
+    ]),
+  },
+  'Condition',
+)
+export type Condition = Static<typeof Condition>
+export type TraitLeaf = Static<typeof TraitLeaf>
+export type EventLeaf = Static<typeof EventLeaf>
+
+export const Audience = closed(
+  {
+    ...heading('Audience', 'Name of the audience in the public topics.'),
+    where: Condition,
+    disabled: Type.Optional(
+      Type.Boolean({ description: 'Nobody enters or leaves while true.', notYet: 'disabled audiences' }),
+    ),
+  },
+  { description: 'A named condition on profiles.' },
+)
+export type AudienceDocument = Static<typeof Audience>

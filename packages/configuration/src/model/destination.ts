@@ -1,0 +1,66 @@
+import { Type, type Static } from 'typebox'
+import { closed, heading, id, secretFile } from './terms.ts'
+
+const Secret = closed(
+  { file: secretFile('Name of the file in the directory of secrets.') },
+  { description: 'A secret is never written here: it is a file.' },
+)
+
+const Webhook = closed(
+  {
+    url: Type.String({ pattern: '^https?://\\S+$', maxLength: 2000, description: 'Where to POST.' }),
+    signingSecret: Type.Union([Secret, Type.Array(Secret, { minItems: 1, maxItems: 5 })], {
+      description: 'whsec_… of Standard Webhooks; several sign side by side while one is rotated.',
+    }),
+    timeoutMs: Type.Optional(
+      Type.Integer({
+        minimum: 100,
+        maximum: 60_000,
+        description: 'Longest wait for an answer, ms. 10000 when not given.',
+      }),
+    ),
+    allowPrivateAddresses: Type.Optional(
+      Type.Boolean({
+        description:
+          'Allow loopback and private addresses (a receiver inside the cluster). false when not given.',
+      }),
+    ),
+  },
+  { description: 'Signed HTTP calls as Standard Webhooks describes them.' },
+)
+
+const later = (what: string) =>
+  Type.Optional(Type.Object({}, { description: what, notYet: what, additionalProperties: true }))
+
+export const Destination = closed(
+  {
+    ...heading('Destination', 'A system to send to.'),
+    webhook: Type.Optional(Webhook),
+    kafka: later('Kafka topics as destinations'),
+    postgres: later('Postgres as a destination'),
+    s3: later('S3 as a destination'),
+    recipe: later('HTTP recipes'),
+    purposes: Type.Optional(
+      Type.Array(id('A purpose of the workspace.'), {
+        uniqueItems: true,
+        description: 'What it is used for: only people who consent are sent.',
+      }),
+    ),
+    maxPerSecond: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 100_000,
+        description: 'Most calls per second. 50 when not given.',
+      }),
+    ),
+    maxConcurrent: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1000, description: 'Most calls at once. 8 when not given.' }),
+    ),
+    disabled: Type.Optional(Type.Boolean({ description: 'Keep what is to be sent, send nothing.' })),
+  },
+  {
+    description: 'A system to send to: its address and its secret.',
+    exactlyOne: ['webhook', 'kafka', 'postgres', 's3', 'recipe'],
+  },
+)
+export type DestinationDocument = Static<typeof Destination>

@@ -1,0 +1,89 @@
+/**
+ * The terms every kind is written in: ids, durations, texts, paths, and a closed object.
+ *
+ * One annotation of our own rides on schemas and is taken off when the JSON Schemas are written: `notYet` names what
+ * the grammar has and this version does not run; using it is refused.
+ */
+import { Type, type TProperties, type TSchemaOptions } from 'typebox'
+
+export interface Annotations {
+  notYet?: string
+}
+
+/** An object without unknown keys. `exactlyOne` names keys of which exactly one must be there. */
+export function closed<P extends TProperties>(
+  properties: P,
+  options: TSchemaOptions & Annotations & { exactlyOne?: readonly string[] } = {},
+) {
+  const { exactlyOne, ...rest } = options
+  return Type.Object(properties, {
+    ...rest,
+    additionalProperties: false,
+    ...(exactlyOne && { oneOf: exactlyOne.map((key) => ({ required: [key] })) }),
+  })
+}
+
+/** Longest id: fits a Kafka key beside a profile id and a Kubernetes name. */
+export const MAX_ID_LENGTH = 63
+
+export const ID_PATTERN = `^[a-z][a-z0-9_-]{0,${MAX_ID_LENGTH - 1}}$`
+
+export const id = (description: string) => Type.String({ pattern: ID_PATTERN, description })
+
+/** A type of identifier, for example user_id. */
+export const identifierType = (description: string) =>
+  Type.String({ pattern: `^[a-z][a-z0-9_]{0,${MAX_ID_LENGTH - 1}}$`, description })
+
+/** "90d", "12h", "30m". */
+export const DURATION_PATTERN = '^[1-9][0-9]{0,5}(m|h|d)$'
+
+export const duration = (description: string, options: Annotations = {}) =>
+  Type.String({
+    pattern: DURATION_PATTERN,
+    description: `${description} For example 30m, 12h, 90d.`,
+    ...options,
+  })
+
+/** A day or an instant, ISO-8601. */
+export const date = (description: string, options: Annotations = {}) =>
+  Type.String({
+    pattern: '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2})?)?$',
+    description: `${description} ISO-8601, for example 2026-01-31 or 2026-01-31T18:00:00Z.`,
+    ...options,
+  })
+
+/** Keys separated by dots; a number picks an element of a list; `\.` is a dot inside a key. */
+export const path = (description: string) =>
+  Type.String({
+    pattern: '^([^.\\\\]|\\\\.)+(\\.([^.\\\\]|\\\\.)+)*$',
+    maxLength: 256,
+    description,
+  })
+
+/** A path inside an event. */
+export const eventPath = (description: string) =>
+  path(`${description} A path inside the event, for example properties.total.`)
+
+/** A name of a file in the one directory of secrets. */
+export const secretFile = (description: string) =>
+  Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$', description })
+
+/** Text for people: one, or one per language. */
+export const Text = Type.Union([
+  Type.String({ minLength: 1, maxLength: 200 }),
+  Type.Record(
+    Type.String({ pattern: '^[a-z]{2}(-[A-Z]{2})?$' }),
+    Type.String({ minLength: 1, maxLength: 200 }),
+  ),
+])
+
+export const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
+
+/** What every document begins with. */
+export const heading = <K extends string>(kind: K, ofId: string) => ({
+  $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
+  kind: Type.Literal(kind, { description: 'What this document is.' }),
+  id: id(ofId),
+  name: Type.Optional(Text),
+  description: Type.Optional(Type.String({ maxLength: 2000, description: 'For people.' })),
+})

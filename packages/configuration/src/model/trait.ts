@@ -1,0 +1,67 @@
+import { Type, type Static } from 'typebox'
+import { EventFilter } from './comparison.ts'
+import { closed, duration, eventPath, heading, id, type Annotations } from './terms.ts'
+
+const selection = {
+  event: Type.String({ minLength: 1, maxLength: 256, description: 'Name of the event, exactly.' }),
+  filter: Type.Optional(EventFilter),
+  within: Type.Optional(
+    duration('Only events of this last while, by event time.', { notYet: 'windows of traits' }),
+  ),
+}
+
+const ofEvents = (description: string, options: Annotations = {}) =>
+  closed(selection, { description, ...options })
+
+const ofValues = (description: string, options: Annotations = {}) =>
+  closed({ ...selection, path: eventPath('The value.') }, { description, ...options })
+
+const ofEnds = (description: string) =>
+  closed(
+    {
+      ...selection,
+      path: Type.Optional(eventPath('The value; the time of the event (ISO-8601, UTC) when not given.')),
+    },
+    { description },
+  )
+
+export const Trait = closed(
+  {
+    ...heading('Trait', 'Name of the trait in `computed`, or for `prefer` the trait whose source is chosen.'),
+    count: Type.Optional(ofEvents('How many events.')),
+    sum: Type.Optional(
+      ofValues('Exact decimal sum of a number in the events; other values count as nothing.'),
+    ),
+    first: Type.Optional(ofEnds('The value at the earliest event.')),
+    last: Type.Optional(ofEnds('The value at the latest event.')),
+    min: Type.Optional(ofValues('Smallest number.', { notYet: 'min' })),
+    max: Type.Optional(ofValues('Largest number.', { notYet: 'max' })),
+    average: Type.Optional(ofValues('Average of a number.', { notYet: 'average' })),
+    mostFrequent: Type.Optional(ofValues('The value seen most often.', { notYet: 'mostFrequent' })),
+    uniqueList: Type.Optional(ofValues('Distinct values, bounded.', { notYet: 'uniqueList' })),
+    prefer: Type.Optional(
+      Type.Array(id('A source.'), {
+        minItems: 1,
+        maxItems: 50,
+        uniqueItems: true,
+        description: 'Which source wins for the trait of this name, before time.',
+      }),
+    ),
+  },
+  {
+    description: 'A trait computed from events, or which source wins for a trait people send.',
+    exactlyOne: [
+      'count',
+      'sum',
+      'first',
+      'last',
+      'min',
+      'max',
+      'average',
+      'mostFrequent',
+      'uniqueList',
+      'prefer',
+    ],
+  },
+)
+export type TraitDocument = Static<typeof Trait>
