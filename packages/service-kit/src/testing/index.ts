@@ -1,1 +1,1 @@
-export {}
+export * from './recordingLogger.ts'
