@@ -1,0 +1,280 @@
+/**
+ * Decides on one event: accepted, with everything that is derived from it, or rejected, with the reason.
+ *
+ *  A1. The bytes of an accepted event are those that were sent. What had to be changed for processing is in
+ *      `payload`, and only then.
+ *  A2. The verdict depends on the event and its circumstances alone; ids, hashes and the time are arguments.
+ *  A3. An event that is accepted fits into one record of the events topic.
+ */
+import { canonicalText, canonicalise, isCanonical, mayNeedCanonicalising } from './canonicalise.ts'
+import { type EventTimes, eventTimes } from './eventTime.ts'
+import { type EventType, eventTypes, isEventType } from './eventType.ts'
+import { isExactNumber, parseExact } from './exactJson.ts'
+import {
+  type EventIdentifier,
+  type IgnoredIdentifier,
+  type PreparedRules,
+  findIdentifiers,
+  identifierOfType,
+  textOf,
+} from './identifiers.ts'
+import { type Json, type JsonObject, isJsonObject, setOwn } from './json.ts'
+import { type PreparedMapping } from './mapping.ts'
+import { type ReceivedItem } from './readBody.ts'
+import { type Rejection, type RejectionCode } from './rejection.ts'
+
+export interface EventLimits {
+  /** Bytes of one event as received. */
+  readonly maxEventBytes: number
+  /** Bytes of one event as received and its payload together: what a record of the events topic can hold. */
+  readonly maxRecordBytes: number
+  /** Levels of objects and arrays, the event itself being the first. */
+  readonly maxDepth: number
+  readonly maxIdentifiers: number
+}
+
+export const defaultEventLimits: EventLimits = {
+  // Baskets, transcripts and change-data rows fit; a page's whole HTML does not.
+  maxEventBytes: 256 * 1024,
+  // The topic takes 1.9 MiB (contracts/topics.ts); the rest is for the envelope.
+  maxRecordBytes: 1_900_000,
+  maxDepth: 32,
+  // Evidence is one set of at most as many.
+  maxIdentifiers: 20,
+}
+
+/** A source may raise its limit per event to this: twice it (received and derived) fits into a record. */
+export const MAX_EVENT_BYTES = 900 * 1024
+/** UTF-16 units. Names are used as keys of aggregates and shown in lists. */
+export const MAX_NAME_LENGTH = 1024
+/** UTF-16 units. Longer ones are no ids. */
+export const MAX_MESSAGE_ID_LENGTH = 256
+
+/** What is the same for all events of a request, or of a Kafka source under one revision. */
+export interface Circumstances {
+  readonly sourceId: string
+  readonly trusted: boolean
+  readonly epoch: number
+  readonly rules: PreparedRules
+  readonly limits: EventLimits
+  /** The source's zone for local times. */
+  readonly zone?: string | undefined
+  /** Named by the path of the request; what the event says is ignored then. */
+  readonly type?: EventType | undefined
+  /** What stands beside `batch`: context and integrations merged into each event, times as said there. */
+  readonly shared?: JsonObject | undefined
+  /** The SentAt header. */
+  readonly sentHeader?: string | undefined
+  readonly mapping?: PreparedMapping | undefined
+  /** Hash of several texts, 32 hexadecimal digits. */
+  readonly digest: (parts: readonly string[]) => string
+}
+
+/** What is this event's own. */
+export interface Arrival {
+  /** Never the same for two. */
+  readonly origin: string
+  readonly receivedMs: number
+  /** For an event without one. */
+  readonly newMessageId: () => string
+}
+
+export interface AcceptedEvent extends EventTimes {
+  readonly messageId: string
+  readonly messageIdGenerated: boolean
+  readonly sourceId: string
+  readonly type: EventType
+  /** Empty when the event has none. */
+  readonly name: string
+  readonly anchor: string
+  readonly identifiers: readonly EventIdentifier[]
+  readonly previous?: EventIdentifier
+  readonly raw: Uint8Array
+  readonly payload?: Uint8Array
+  readonly origin: string
+  readonly identityRules: string
+  readonly trusted: boolean
+  readonly epoch: number
+}
+
+export type Verdict =
+  | { readonly accepted: AcceptedEvent; readonly ignored: readonly IgnoredIdentifier[] }
+  | { readonly rejected: Rejection }
+
+const encoder = new TextEncoder()
+
+export function admitEvent(item: ReceivedItem, circumstances: Circumstances, arrival: Arrival): Verdict {
+  const { limits, mapping } = circumstances
+  const reject = (code: RejectionCode, message: string): Verdict => {
+    const messageId = isJsonObject(item.value)
+      ? messageIdOf(item.value, () => parseExact(item.text))
+      : undefined
+    return { rejected: { code, message, ...(messageId !== undefined && { messageId }) } }
+  }
+  if (item.bytes.length > limits.maxEventBytes)
+    return reject(
+      'event_too_large',
+      `the event has ${item.bytes.length} bytes; this source takes ${limits.maxEventBytes} at most`,
+    )
+  if (item.depth > limits.maxDepth)
+    return reject('too_deep', `the event is nested ${item.depth} levels deep; ${limits.maxDepth} at most`)
+  if (!isJsonObject(item.value)) return reject('not_an_object', 'an event is a JSON object')
+
+  let event: JsonObject = item.value
+  let exact: () => Json = () => parseExact(item.text)
+  let payload: Uint8Array | undefined
+  const shared = sharedParts(circumstances.shared)
+  if (mapping || shared || (mayNeedCanonicalising(item.text) && !isCanonical(item.value))) {
+    const derived = derive(exact(), mapping, shared)
+    if ('problem' in derived) return reject('does_not_map', derived.problem)
+    event = derived.event
+    exact = () => derived.event
+    payload = encoder.encode(JSON.stringify(event))
+    const bytes = item.bytes.length + payload.length
+    if (bytes > limits.maxRecordBytes)
+      return reject(
+        'event_too_large',
+        `the event and what is derived from it have ${bytes} bytes; a record holds ${limits.maxRecordBytes}`,
+      )
+  }
+
+  const type = circumstances.type ?? event['type']
+  if (!isEventType(type)) return reject('unknown_type', `"type" is one of ${eventTypes.join(', ')}`)
+  const problem = fieldProblem(event, type)
+  if (problem) return reject(problem.code, problem.message)
+  const sentMessageId = messageIdOf(event, exact)
+  if (sentMessageId !== undefined && sentMessageId.length > MAX_MESSAGE_ID_LENGTH)
+    return reject(
+      'message_id_too_long',
+      `"messageId" has ${sentMessageId.length} characters; ${MAX_MESSAGE_ID_LENGTH} at most`,
+    )
+
+  const { identifiers, ignored } = findIdentifiers(event, circumstances.rules, {
+    max: limits.maxIdentifiers,
+    isGroup: type === 'group',
+    exact,
+  })
+  const previous =
+    type === 'alias'
+      ? identifierOfType(event['previousId'], 'user_id', circumstances.rules, () =>
+          member(exact(), 'previousId'),
+        )
+      : undefined
+  const messageId = sentMessageId ?? arrival.newMessageId()
+  const times = eventTimes(
+    statedTimes(event, circumstances),
+    arrival.receivedMs,
+    mapping?.zone ?? circumstances.zone,
+  )
+  const accepted: AcceptedEvent = {
+    ...times,
+    messageId,
+    messageIdGenerated: sentMessageId === undefined,
+    sourceId: circumstances.sourceId,
+    type,
+    name: nameOf(event, type),
+    anchor: identifiers[0]?.id ?? circumstances.digest([circumstances.sourceId, messageId]),
+    identifiers,
+    ...(previous && { previous }),
+    raw: item.bytes,
+    ...(payload && { payload }),
+    origin: arrival.origin,
+    identityRules: circumstances.rules.hash,
+    trusted: circumstances.trusted,
+    epoch: circumstances.epoch,
+  }
+  return { accepted, ignored }
+}
+
+/** Context and integrations beside the batch, when there is anything in them. */
+function sharedParts(shared: JsonObject | undefined): JsonObject | undefined {
+  if (!shared) return undefined
+  const parts: JsonObject = {}
+  for (const key of ['context', 'integrations']) {
+    const part = shared[key]
+    if (isJsonObject(part) && Object.keys(part).length > 0) parts[key] = part
+  }
+  return Object.keys(parts).length > 0 ? parts : undefined
+}
+
+function derive(
+  event: Json,
+  mapping: PreparedMapping | undefined,
+  shared: JsonObject | undefined,
+): { event: JsonObject } | { problem: string } {
+  const mapped = mapping ? mapping.map(event) : { event: event as JsonObject }
+  if ('problem' in mapped) return mapped
+  const merged = shared ? merge(shared, mapped.event) : mapped.event
+  return { event: canonicalise(merged) as JsonObject }
+}
+
+/** `over` wins at every leaf; only objects are merged. Both are bounded in depth by the limits. */
+function merge(base: JsonObject, over: JsonObject): JsonObject {
+  const out: JsonObject = {}
+  for (const [key, value] of Object.entries(base)) setOwn(out, key, value)
+  for (const [key, value] of Object.entries(over)) {
+    const below = Object.hasOwn(base, key) ? base[key] : undefined
+    setOwn(out, key, isJsonObject(below) && isJsonObject(value) ? merge(below, value) : value)
+  }
+  return out
+}
+
+function fieldProblem(event: JsonObject, type: EventType): Rejection | undefined {
+  for (const key of ['properties', 'traits', 'context']) {
+    const value = event[key]
+    if (value !== undefined && value !== null && !isJsonObject(value))
+      return { code: 'invalid_field', message: `"${key}" is a JSON object, or left out` }
+  }
+  if (type === 'track' && !isText(event['event']))
+    return {
+      code: 'missing_event_name',
+      message: 'a track event has its name in "event", a text that is not blank',
+    }
+  if (nameOf(event, type).length > MAX_NAME_LENGTH)
+    return { code: 'name_too_long', message: `the name has more than ${MAX_NAME_LENGTH} characters` }
+  if (type === 'group' && !isId(event['groupId']))
+    return { code: 'missing_group_id', message: 'a group event has a "groupId", a text or a whole number' }
+  if (type === 'alias' && !isId(event['previousId']))
+    return {
+      code: 'missing_previous_id',
+      message: 'an alias event has a "previousId", a text or a whole number',
+    }
+  return undefined
+}
+
+function isText(value: Json | undefined): value is string {
+  return typeof value === 'string' && value.trim() !== ''
+}
+
+/** A text, or a number: which digits it has is looked at where it is used. */
+function isId(value: Json | undefined): boolean {
+  return isText(value) || typeof value === 'number' || isExactNumber(value)
+}
+
+function nameOf(event: JsonObject, type: EventType): string {
+  const name =
+    type === 'track' ? event['event'] : type === 'page' || type === 'screen' ? event['name'] : undefined
+  return typeof name === 'string' ? canonicalText(name) : ''
+}
+
+/** A text that is not blank, or a whole number; anything else counts as no message id. */
+function messageIdOf(event: JsonObject, exact: () => Json): string | undefined {
+  const value = event['messageId']
+  if (value === undefined || value === null) return undefined
+  const id = textOf(value, () => member(exact(), 'messageId'))
+  return id === undefined || id.trim() === '' ? undefined : canonicalText(id)
+}
+
+function member(value: Json, key: string): Json | undefined {
+  return isJsonObject(value) ? value[key] : undefined
+}
+
+function statedTimes(
+  event: JsonObject,
+  { shared, sentHeader }: Circumstances,
+): { original: unknown; sent: unknown } {
+  return {
+    original: event['originalTimestamp'] ?? event['timestamp'] ?? shared?.['timestamp'],
+    sent: shared?.['sentAt'] ?? event['sentAt'] ?? sentHeader,
+  }
+}

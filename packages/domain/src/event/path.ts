@@ -1,0 +1,24 @@
+import { type Json, isJsonObject } from './json.ts'
+
+/**
+ * A path into JSON: keys with dots between them; a whole number also reads an element of an array; `\.` is a dot
+ * within a key. "lines.0.sku", "customer.card", "a\.b".
+ */
+export type Path = readonly string[]
+
+/** Undefined when the text is no path: empty, or with an empty part. */
+export function parsePath(text: string): Path | undefined {
+  const parts = text.split(/(?<!\\)\./).map((part) => part.replaceAll('\\.', '.'))
+  return parts.includes('') ? undefined : parts
+}
+
+/** Undefined when nothing is there. Only own properties count: "constructor" is not in every object. */
+export function readPath(value: Json | undefined, path: Path): Json | undefined {
+  let at: Json | undefined = value
+  for (const part of path) {
+    if (isJsonObject(at)) at = Object.hasOwn(at, part) ? at[part] : undefined
+    else if (Array.isArray(at)) at = /^(0|[1-9][0-9]{0,8})$/.test(part) ? at[Number(part)] : undefined
+    else return undefined
+  }
+  return at
+}
