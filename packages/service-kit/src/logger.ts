@@ -1,10 +1,19 @@
 /**
  * JSON lines on standard output, one per happening, with what is personal or secret taken out (see redact.ts).
  */
-import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
+import {
+  type Bindings,
+  type ChildLoggerOptions,
+  type DestinationStream,
+  type Logger,
+  pino,
+  stdTimeFunctions,
+} from 'pino'
 import { redactFields, redactText } from './redact.ts'
 
 export type { Logger } from 'pino'
+
+type Child = (this: Logger, bindings: Bindings, options?: ChildLoggerOptions) => Logger
 
 export interface LoggerSettings {
   readonly LOG_LEVEL: string
@@ -23,12 +32,18 @@ export function createLogger(
     timestamp: stdTimeFunctions.isoTime,
     formatters: {
       level: (label: string) => ({ level: label }),
-      bindings: redactFields,
       log: redactFields,
     },
     // `log` has made plain objects of errors already.
     serializers: { err: (value: unknown) => value },
     hooks: { streamWrite: redactText },
   }
-  return destination ? pino(options, destination) : pino(options)
+  const logger = destination ? pino(options, destination) : pino(options)
+  // pino does not apply `bindings` to the bindings of children; children inherit this method.
+  const child = Reflect.get(logger, 'child') as unknown as Child
+  const redactingChild: Child = function (this: Logger, bindings, childOptions) {
+    return child.call(this, redactFields(bindings), childOptions)
+  }
+  Reflect.set(logger, 'child', redactingChild)
+  return logger
 }

@@ -64,7 +64,7 @@ const MAX_ITEMS = 50
 
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   // Bounded repetitions: a log line may hold hostile text, and must not cost more than its length.
-  [/[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}/g, REDACTED],
+  [/[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}\.[A-Za-z]{2,63}\b/g, REDACTED],
   [/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{4,}/gi, `$1 ${REDACTED}`],
   [/\bwhsec_[A-Za-z0-9+/=_-]+/g, REDACTED],
   [/([?&]writeKey=)[^&\s"]+/gi, `$1${REDACTED}`],

@@ -98,6 +98,7 @@ export async function runService<const S extends ServiceSpec>(
     })
   }
 
+  logger.info('starting')
   health.setReady('start', false, 'starting')
   try {
     const admin = await startAdminServer({ host: common.HOST, port: common.ADMIN_PORT, health, metrics })

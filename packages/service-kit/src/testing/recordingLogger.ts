@@ -5,7 +5,7 @@ export interface RecordingLogger {
   /** Everything logged so far, parsed. */
   readonly lines: Record<string, unknown>[]
   /** Everything logged so far, as written. */
-  text(): string
+  readonly text: () => string
 }
 
 /** A real logger that keeps its lines instead of writing them. */
