@@ -1,4 +1,5 @@
 export * from './model/index.ts'
+export { ID_PATTERN, MAX_ID_LENGTH } from './model/terms.ts'
 export { canonicalJson } from './canonicalJson.ts'
 export { documentHash } from './documentHash.ts'
 export { identityRules, resolverRules } from './identityRules.ts'
@@ -10,3 +11,18 @@ export {
 } from './workspaceConfiguration.ts'
 export * from './configurationFeed.ts'
 export { acceptRevision } from './acceptRevision.ts'
+export {
+  MAX_FILE_BYTES,
+  parseDocuments,
+  type ParsedDocument,
+  type ParsedFiles,
+  type Position,
+  type Problem,
+  type SourceFile,
+} from './parseDocuments.ts'
+export { type Substitutions } from './substitute.ts'
+export { formatProblem, validateWorkspace } from './validateWorkspace.ts'
+export { jsonSchemas, schemaText, type JsonSchema, type SchemaName } from './jsonSchemas.ts'
+export * from './revisions.ts'
+export { writeRevision, type ConfigLog, type WriteOutcome } from './writeRevision.ts'
+export * from './plan.ts'

@@ -25,6 +25,7 @@ const TraitLeaf = closed(
   {
     trait: Type.String({
       pattern: '^([a-z][a-z0-9_-]{0,62}|traits\\.[^\\s].*)$',
+      expects: 'the id of a Trait document, or traits.<path>',
       description: 'Id of a Trait document, or traits.<path> for a trait people send.',
     }),
     ...operators,

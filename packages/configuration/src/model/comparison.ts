@@ -19,7 +19,11 @@ export const operators = {
   exists: Type.Optional(Type.Boolean({ description: 'Whether there is a value that is not null.' })),
 }
 
-export const Comparison = Type.Object(operators, { additionalProperties: false, minProperties: 1 })
+export const Comparison = Type.Object(operators, {
+  additionalProperties: false,
+  minProperties: 1,
+  defName: 'Comparison',
+})
 export type Comparison = Static<typeof Comparison>
 
 export const comparisonOperators = Object.keys(operators) as (keyof Comparison)[]
@@ -37,6 +41,7 @@ export const numberOperators = {
 export const NumberComparison = Type.Object(numberOperators, {
   additionalProperties: false,
   minProperties: 1,
+  defName: 'NumberComparison',
 })
 export type NumberComparison = Static<typeof NumberComparison>
 
@@ -45,6 +50,7 @@ export const EventFilter = Type.Record(
   Type.String({ pattern: '^(source|type|name|(properties|traits|context)\\.[^\\s].*)$' }),
   Type.Union([Scalar, Comparison]),
   {
+    defName: 'EventFilter',
     description:
       'Path to what must hold, for example {properties.channel: web, properties.total: {gte: 50}}; `source` is the id of the source. All must hold.',
   },

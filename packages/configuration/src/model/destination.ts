@@ -8,7 +8,12 @@ const Secret = closed(
 
 const Webhook = closed(
   {
-    url: Type.String({ pattern: '^https?://\\S+$', maxLength: 2000, description: 'Where to POST.' }),
+    url: Type.String({
+      pattern: '^https?://\\S+$',
+      expects: 'an address such as https://crm.example/hooks',
+      maxLength: 2000,
+      description: 'Where to POST.',
+    }),
     signingSecret: Type.Union([Secret, Type.Array(Secret, { minItems: 1, maxItems: 5 })], {
       description: 'whsec_… of Standard Webhooks; several sign side by side while one is rotated.',
     }),

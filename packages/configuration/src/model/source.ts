@@ -5,14 +5,17 @@ const inRecord = (description: string) =>
   path(`${description} A path inside the record, for example customer.card.`)
 
 /** A value out of the record: a path, a path with a fall-back, or always the same. */
-export const MapValue = Type.Union([
-  inRecord('Where the value is.'),
-  closed({ const: Type.Unknown({ description: 'Always this value.' }) }),
-  closed({
-    path: inRecord('Where the value is.'),
-    default: Type.Unknown({ description: 'When it is missing.' }),
-  }),
-])
+export const MapValue = Type.Union(
+  [
+    inRecord('Where the value is.'),
+    closed({ const: Type.Unknown({ description: 'Always this value.' }) }),
+    closed({
+      path: inRecord('Where the value is.'),
+      default: Type.Unknown({ description: 'When it is missing.' }),
+    }),
+  ],
+  { defName: 'MapValue' },
+)
 export type MapValue = Static<typeof MapValue>
 
 const TimeValue = Type.Union([
@@ -53,6 +56,7 @@ const Key = Type.Union([
     kind: Type.Literal('client'),
     value: Type.String({
       pattern: '^[A-Za-z0-9_-]{6,128}$',
+      expects: 'a key of 6 to 128 letters, digits, - and _',
       description: 'Public: it stands in a web page.',
     }),
   }),
@@ -70,10 +74,17 @@ const Http = closed(
       description: 'Write keys; several overlap while one is rotated.',
     }),
     origins: Type.Optional(
-      Type.Array(Type.String({ pattern: '^(\\*|https?://[^/\\s]+)$' }), {
-        maxItems: 100,
-        description: 'Origins a browser may send from, for example https://shop.example; any when not given.',
-      }),
+      Type.Array(
+        Type.String({
+          pattern: '^(\\*|https?://[^/\\s]+)$',
+          expects: 'an origin such as https://shop.example',
+        }),
+        {
+          maxItems: 100,
+          description:
+            'Origins a browser may send from, for example https://shop.example; any when not given.',
+        },
+      ),
     ),
     limits: Type.Optional(
       closed(
@@ -105,6 +116,7 @@ const Kafka = closed(
   {
     topic: Type.String({
       pattern: '^[A-Za-z0-9._-]{1,249}$',
+      expects: 'a name of a topic',
       description: 'Full name of the topic, one per source.',
     }),
     format: Type.Union(

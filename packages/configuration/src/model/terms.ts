@@ -1,13 +1,16 @@
 /**
  * The terms every kind is written in: ids, durations, texts, paths, and a closed object.
  *
- * One annotation of our own rides on schemas and is taken off when the JSON Schemas are written: `notYet` names what
- * the grammar has and this version does not run; using it is refused.
+ * Annotations of our own ride on schemas and are taken off when the JSON Schemas are written: `notYet` names what
+ * the grammar has and this version does not run (using it is refused), `expects` says in a message what a pattern
+ * means, `defName` makes a definition of what stands in many places.
  */
 import { Type, type TProperties, type TSchemaOptions } from 'typebox'
 
 export interface Annotations {
   notYet?: string
+  expects?: string
+  defName?: string
 }
 
 /** An object without unknown keys. `exactlyOne` names keys of which exactly one must be there. */
@@ -28,11 +31,22 @@ export const MAX_ID_LENGTH = 63
 
 export const ID_PATTERN = `^[a-z][a-z0-9_-]{0,${MAX_ID_LENGTH - 1}}$`
 
-export const id = (description: string) => Type.String({ pattern: ID_PATTERN, description })
+export const id = (description: string) =>
+  Type.String({
+    pattern: ID_PATTERN,
+    description,
+    expects: 'an id (lower-case letters, digits, - and _, a letter first, at most 63)',
+  })
+
+export const IDENTIFIER_TYPE_PATTERN = `^[a-z][a-z0-9_]{0,${MAX_ID_LENGTH - 1}}$`
 
 /** A type of identifier, for example user_id. */
 export const identifierType = (description: string) =>
-  Type.String({ pattern: `^[a-z][a-z0-9_]{0,${MAX_ID_LENGTH - 1}}$`, description })
+  Type.String({
+    pattern: IDENTIFIER_TYPE_PATTERN,
+    description,
+    expects: 'a type of identifier (lower-case letters, digits and _, a letter first, at most 63)',
+  })
 
 /** "90d", "12h", "30m". */
 export const DURATION_PATTERN = '^[1-9][0-9]{0,5}(m|h|d)$'
@@ -41,6 +55,7 @@ export const duration = (description: string, options: Annotations = {}) =>
   Type.String({
     pattern: DURATION_PATTERN,
     description: `${description} For example 30m, 12h, 90d.`,
+    expects: 'a duration such as 30m, 12h or 90d',
     ...options,
   })
 
@@ -49,6 +64,7 @@ export const date = (description: string, options: Annotations = {}) =>
   Type.String({
     pattern: '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2})?)?$',
     description: `${description} ISO-8601, for example 2026-01-31 or 2026-01-31T18:00:00Z.`,
+    expects: 'a date such as 2026-01-31 or 2026-01-31T18:00:00Z',
     ...options,
   })
 
@@ -58,6 +74,7 @@ export const path = (description: string) =>
     pattern: '^([^.\\\\]|\\\\.)+(\\.([^.\\\\]|\\\\.)+)*$',
     maxLength: 256,
     description,
+    expects: 'a path such as customer.card',
   })
 
 /** A path inside an event. */
@@ -66,7 +83,11 @@ export const eventPath = (description: string) =>
 
 /** A name of a file in the one directory of secrets. */
 export const secretFile = (description: string) =>
-  Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$', description })
+  Type.String({
+    pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$',
+    description,
+    expects: 'a file name without a folder',
+  })
 
 /** Text for people: one, or one per language. */
 export const Text = Type.Union([
@@ -77,7 +98,9 @@ export const Text = Type.Union([
   ),
 ])
 
-export const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
+export const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()], {
+  expects: 'a text, a number, true or false',
+})
 
 /** What every document begins with. */
 export const heading = <K extends string>(kind: K, ofId: string) => ({

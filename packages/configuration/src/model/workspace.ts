@@ -15,6 +15,7 @@ export const Workspace = closed(
     region: Type.Optional(
       Type.String({
         pattern: '^[A-Z]{2}$',
+        expects: 'a country such as FR',
         description: 'Country of phone numbers without a prefix, ISO 3166, for example FR.',
       }),
     ),

@@ -1,0 +1,149 @@
+/**
+ * What is wrong with one document by itself: its shape, secrets written inline, and what no schema can say (zones,
+ * countries, regular expressions, keys that contradict each other).
+ */
+import { isSupportedCountry } from 'libphonenumber-js'
+import {
+  kinds,
+  type AudienceDocument,
+  type Document,
+  type Kind,
+  type SourceDocument,
+} from '../model/index.ts'
+import type { EventLeaf, IdentityDocument, WorkspaceDocument } from '../model/index.ts'
+import { checkSchema, type Finding, type PathStep, type Schema } from './checkSchema.ts'
+import { findInlineSecrets } from './inlineSecrets.ts'
+import { leavesOf } from './leaves.ts'
+
+export function checkDocument(kind: Kind, value: unknown): Finding[] {
+  const secrets = findInlineSecrets(value)
+  const shape = checkSchema(kinds[kind] as unknown as Schema, value).filter(
+    (finding) => !secrets.some((secret) => sameOrAbove(finding.path, secret.path)),
+  )
+  const broken = shape.some((finding) => !finding.notYet) || secrets.length > 0
+  return [...secrets, ...shape, ...(broken ? [] : checkMeaning(value as Document))]
+}
+
+/** A finding about a secret's place, or about what holds it, would only repeat it less clearly. */
+function sameOrAbove(path: readonly PathStep[], secret: readonly PathStep[]): boolean {
+  return path.length >= secret.length - 1 && path.every((step, i) => i >= secret.length || step === secret[i])
+}
+
+function checkMeaning(document: Document): Finding[] {
+  switch (document.kind) {
+    case 'Workspace':
+      return checkWorkspaceDocument(document)
+    case 'Source':
+      return checkSourceDocument(document)
+    case 'Identity':
+      return checkIdentityDocument(document)
+    case 'Audience':
+      return checkAudienceDocument(document)
+    case 'Sync':
+      return 'profile' in document.from && document.on
+        ? [
+            {
+              path: ['on'],
+              atKey: true,
+              message: '`on` is for an audience; changes of a profile have no entering or leaving',
+            },
+          ]
+        : []
+    case 'Trait':
+    case 'Destination':
+      break
+  }
+  return []
+}
+
+function checkWorkspaceDocument(document: WorkspaceDocument): Finding[] {
+  const findings = checkZone(document.timeZone, ['timeZone'])
+  if (document.region !== undefined && !isSupportedCountry(document.region))
+    findings.push({ path: ['region'], message: `"${document.region}" is no country with phone numbers` })
+  return findings
+}
+
+function checkSourceDocument(document: SourceDocument): Finding[] {
+  const findings = document.zone === undefined ? [] : checkZone(document.zone, ['zone'])
+  const time = document.map?.time
+  if (typeof time === 'object' && time.zone !== undefined)
+    findings.push(...checkZone(time.zone, ['map', 'time', 'zone']))
+  const mapped = document.kafka?.format === 'json'
+  if (mapped && !document.map)
+    findings.push({
+      path: ['kafka', 'format'],
+      message: 'plain JSON needs `map`: how a record becomes an event',
+    })
+  if (document.map && !mapped)
+    findings.push({ path: ['map'], atKey: true, message: '`map` is for a Kafka topic of format json only' })
+  return findings
+}
+
+function checkIdentityDocument(document: IdentityDocument): Finding[] {
+  const findings: Finding[] = []
+  const seen = new Set<string>()
+  for (const [i, rule] of document.types.entries()) {
+    if (seen.has(rule.type))
+      findings.push({ path: ['types', i, 'type'], message: `\`${rule.type}\` stands here twice` })
+    seen.add(rule.type)
+    if (rule.pattern !== undefined) findings.push(...checkPattern(rule.pattern, ['types', i, 'pattern']))
+    if (rule.strength === 'strong' && rule.sharedAfter !== undefined)
+      findings.push({
+        path: ['types', i, 'sharedAfter'],
+        atKey: true,
+        message: 'only a weak type is ever shared: leave `sharedAfter` out, or make the type weak',
+      })
+  }
+  for (const [i, pattern] of (document.placeholders?.patterns ?? []).entries())
+    findings.push(...checkPattern(pattern, ['placeholders', 'patterns', i]))
+  for (const [i, blocked] of (document.blocked ?? []).entries())
+    if (!seen.has(blocked.type))
+      findings.push({
+        path: ['blocked', i, 'type'],
+        message: `\`${blocked.type}\` is none of the types above`,
+      })
+  return findings
+}
+
+const aggregates = ['count', 'sum', 'average', 'min', 'max', 'distinct'] as const
+const windows = ['within', 'between', 'since', 'ever'] as const
+
+function checkAudienceDocument(document: AudienceDocument): Finding[] {
+  return leavesOf(document.where, ['where']).flatMap(({ leaf, path }) => {
+    if (!('event' in leaf)) return []
+    return [...checkOneOf(leaf, aggregates, path), ...checkOneOf(leaf, windows, path)]
+  })
+}
+
+function checkOneOf(
+  leaf: EventLeaf,
+  keys: readonly (keyof EventLeaf)[],
+  path: readonly PathStep[],
+): Finding[] {
+  const there = keys.filter((key) => leaf[key] !== undefined)
+  return there.length < 2
+    ? []
+    : [
+        {
+          path: [...path, there[1]!],
+          atKey: true,
+          message: `\`${there[0]}\` and \`${there[1]}\` cannot stand together: combine two conditions with all or any`,
+        },
+      ]
+}
+
+function checkZone(zone: string, path: PathStep[]): Finding[] {
+  try {
+    return Intl.DateTimeFormat('en', { timeZone: zone }) ? [] : []
+  } catch {
+    return [{ path, message: `"${zone}" is no IANA time zone such as Europe/Paris` }]
+  }
+}
+
+function checkPattern(pattern: string, path: PathStep[]): Finding[] {
+  try {
+    return RegExp(pattern, 'u') ? [] : []
+  } catch (error) {
+    return [{ path, message: `no regular expression: ${(error as Error).message}` }]
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * What is wrong with documents as a whole: what they point at must be there, and what is unique must stand once.
+ */
+import { defaultIdentifierRules } from '@tributary/domain'
+import {
+  documentName,
+  type AudienceDocument,
+  type DestinationDocument,
+  type Document,
+  type EventFilter,
+  type IdentityDocument,
+  type Kind,
+  type SourceDocument,
+  type SyncDocument,
+  type TraitDocument,
+} from '../model/index.ts'
+import type { Finding, PathStep } from './checkSchema.ts'
+import { leavesOf } from './leaves.ts'
+import { didYouMean } from './suggestion.ts'
+
+/** A finding of one document, or of all of them together (no document). */
+export interface WorkspaceFinding extends Finding {
+  readonly document?: Document
+}
+
+export function checkReferences(documents: readonly Document[]): WorkspaceFinding[] {
+  const index = new WorkspaceIndex(documents)
+  return [
+    ...index.checkCounts(),
+    ...index.checkUnique(),
+    ...documents.flatMap((document) =>
+      index.checkDocument(document).map((finding) => ({ ...finding, document })),
+    ),
+  ]
+}
+
+class WorkspaceIndex {
+  private readonly documents: readonly Document[]
+
+  constructor(documents: readonly Document[]) {
+    this.documents = documents
+  }
+
+  private ofKind<D extends Document>(kind: D['kind']): D[] {
+    return this.documents.filter((document): document is D => document.kind === kind)
+  }
+
+  private identifierTypes(): string[] {
+    const identity = this.ofKind<IdentityDocument>('Identity')[0]
+    return (identity?.types ?? defaultIdentifierRules).map((rule) => rule.type)
+  }
+
+  private purposes(): string[] {
+    return this.ofKind<Document & { kind: 'Workspace' }>('Workspace')[0]?.consent?.purposes ?? []
+  }
+
+  checkCounts(): WorkspaceFinding[] {
+    const findings: WorkspaceFinding[] = []
+    if (this.ofKind('Workspace').length === 0)
+      findings.push({ path: [], message: 'there is no Workspace document; exactly one is needed' })
+    for (const kind of ['Workspace', 'Identity'] as const)
+      for (const document of this.ofKind(kind).slice(1))
+        findings.push({
+          document,
+          path: ['kind'],
+          message: `there is another ${kind} document; only one can be`,
+        })
+    return findings
+  }
+
+  checkUnique(): WorkspaceFinding[] {
+    const findings: WorkspaceFinding[] = []
+    const keys = new Map<string, string>()
+    const topics = new Map<string, string>()
+    for (const document of this.ofKind<SourceDocument>('Source')) {
+      for (const [i, key] of (document.http?.keys ?? []).entries()) {
+        const text = key.kind === 'client' ? `value ${key.value}` : `file ${key.file}`
+        const other = keys.get(text)
+        const path = ['http', 'keys', i, key.kind === 'client' ? 'value' : 'file']
+        if (other !== undefined)
+          findings.push({
+            document,
+            path,
+            message: `source ${other} has the same key: nobody could tell them apart`,
+          })
+        else keys.set(text, document.id)
+      }
+      if (!document.kafka) continue
+      const other = topics.get(document.kafka.topic)
+      if (other !== undefined)
+        findings.push({
+          document,
+          path: ['kafka', 'topic'],
+          message: `source ${other} reads the same topic: one topic is one source`,
+        })
+      else topics.set(document.kafka.topic, document.id)
+    }
+    return findings
+  }
+
+  checkDocument(document: Document): Finding[] {
+    switch (document.kind) {
+      case 'Source':
+        return this.checkSource(document)
+      case 'Trait':
+        return this.checkTrait(document)
+      case 'Audience':
+        return this.checkAudience(document)
+      case 'Destination':
+        return this.checkDestination(document)
+      case 'Sync':
+        return this.checkSync(document)
+      case 'Workspace':
+      case 'Identity':
+        break
+    }
+    return []
+  }
+
+  private checkSource(document: SourceDocument): Finding[] {
+    return Object.keys(document.map?.identifiers ?? {}).flatMap((type) =>
+      this.known(this.identifierTypes(), type, 'type of identifier', ['map', 'identifiers', type], true),
+    )
+  }
+
+  private checkTrait(document: TraitDocument): Finding[] {
+    const selections = (
+      ['count', 'sum', 'first', 'last', 'min', 'max', 'average', 'mostFrequent', 'uniqueList'] as const
+    ).flatMap((key) => (document[key]?.filter ? [[key, document[key].filter] as const] : []))
+    return [
+      ...(document.prefer ?? []).flatMap((source, i) => this.one('Source', source, ['prefer', i])),
+      ...selections.flatMap(([key, filter]) => this.checkFilter(filter, [key, 'filter'])),
+    ]
+  }
+
+  private checkAudience(document: AudienceDocument): Finding[] {
+    return leavesOf(document.where, ['where']).flatMap(({ leaf, path }) => {
+      if ('trait' in leaf) return this.checkTraitName(leaf.trait, [...path, 'trait'])
+      if ('event' in leaf) return leaf.filter ? this.checkFilter(leaf.filter, [...path, 'filter']) : []
+      if ('audience' in leaf) return this.one('Audience', leaf.audience, [...path, 'audience'])
+      if ('identifier' in leaf)
+        return this.known(this.identifierTypes(), leaf.identifier, 'type of identifier', [
+          ...path,
+          'identifier',
+        ])
+      if ('consent' in leaf) return this.known(this.purposes(), leaf.consent, 'purpose', [...path, 'consent'])
+      return []
+    })
+  }
+
+  private checkTraitName(name: string, path: readonly PathStep[]): Finding[] {
+    if (name.startsWith('traits.')) return []
+    const found = this.one('Trait', name, path)
+    return found.map((finding) => ({
+      ...finding,
+      message: `${finding.message} (a trait people send is written traits.${name})`,
+    }))
+  }
+
+  private checkFilter(filter: EventFilter, path: readonly PathStep[]): Finding[] {
+    const wanted = filter['source']
+    if (wanted === undefined) return []
+    const named =
+      typeof wanted === 'object' ? [wanted.eq, ...(wanted.in ?? []), ...(wanted.notIn ?? [])] : [wanted]
+    return named
+      .filter((source) => source !== undefined)
+      .flatMap((source) => this.one('Source', String(source), [...path, 'source']))
+  }
+
+  private checkDestination(document: DestinationDocument): Finding[] {
+    return (document.purposes ?? []).flatMap((purpose, i) =>
+      this.known(this.purposes(), purpose, 'purpose of the workspace', ['purposes', i]),
+    )
+  }
+
+  private checkSync(document: SyncDocument): Finding[] {
+    return [
+      ...('audience' in document.from
+        ? this.one('Audience', document.from.audience, ['from', 'audience'])
+        : (document.from.profile.paths ?? []).flatMap((path, i) =>
+            this.checkProfilePath(path, ['from', 'profile', 'paths', i], profileRoots),
+          )),
+      ...this.one('Destination', document.to, ['to']),
+      ...(document.ignoreChangesFrom ?? []).flatMap((source, i) =>
+        this.one('Source', source, ['ignoreChangesFrom', i]),
+      ),
+      ...Object.entries(document.fields ?? {}).flatMap(([field, value]) =>
+        typeof value === 'string' ? this.checkProfilePath(value, ['fields', field], itemRoots) : [],
+      ),
+    ]
+  }
+
+  private checkProfilePath(text: string, path: readonly PathStep[], roots: readonly string[]): Finding[] {
+    const [root, name] = [text.split('.')[0]!, text.split('.')[1]]
+    const wrong = this.known(roots, root, 'part of what is sent', path)
+    if (wrong.length > 0 || name === undefined) return wrong
+    if (root === 'identifiers') return this.known(this.identifierTypes(), name, 'type of identifier', path)
+    if (root === 'audiences') return this.one('Audience', name, path)
+    if (root === 'consent') return this.known(this.purposes(), name, 'purpose', path)
+    if (root !== 'computed') return []
+    const trait = this.ofKind<TraitDocument>('Trait').find((each) => each.id === name)
+    if (trait?.prefer)
+      return [{ path, message: `${name} is a trait people send, not a computed one: write traits.${name}` }]
+    return this.one('Trait', name, path)
+  }
+
+  private one(kind: Kind, id: string, path: readonly PathStep[]): Finding[] {
+    return this.known(
+      this.ofKind(kind).map((document) => document.id),
+      id,
+      `${kind} document`,
+      path,
+    )
+  }
+
+  private known(
+    names: readonly string[],
+    name: string,
+    what: string,
+    path: readonly PathStep[],
+    atKey = false,
+  ): Finding[] {
+    return names.includes(name)
+      ? []
+      : [
+          {
+            path,
+            ...(atKey && { atKey }),
+            message: `there is no ${what} \`${name}\`${didYouMean(name, names)}`,
+          },
+        ]
+  }
+}
+
+/** Roots of the paths of a change. */
+const profileRoots = ['traits', 'computed', 'audiences', 'identifiers', 'consent']
+
+/** Roots of what a delivery can be made of. */
+const itemRoots = [
+  ...profileRoots,
+  'profileId',
+  'version',
+  'time',
+  'change',
+  'audience',
+  'events',
+  'firstSeen',
+  'lastSeen',
+]
+
+/** Documents of the same kind and id, after the first. */
+export function duplicates(documents: readonly Document[]): Document[] {
+  const seen = new Set<string>()
+  return documents.filter((document) => {
+    const name = documentName(document)
+    if (seen.has(name)) return true
+    seen.add(name)
+    return false
+  })
+}
