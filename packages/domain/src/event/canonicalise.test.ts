@@ -49,7 +49,7 @@ test('whatever needs canonicalising is found from the text of the JSON', () => {
   fc.assert(
     fc.property(anyJson, (value) => {
       const text = JSON.stringify(value)
-      if (!isCanonical(value)) expect(mayNeedCanonicalising(text)).toBe(true)
+      expect(isCanonical(value) || mayNeedCanonicalising(text)).toBe(true)
       const again = canonicalise(JSON.parse(text) as Json)
       expect(JSON.stringify(canonicalise(again))).toBe(JSON.stringify(again))
     }),

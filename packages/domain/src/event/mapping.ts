@@ -158,5 +158,9 @@ function prepareField(where: string, field: FieldMapping): PreparedField {
   const path: Path | undefined = parsePath(text)
   if (!path) throw new RangeError(`${where}: "${text}" is no path; write keys with dots between them`)
   const find: Read = (record) => readPath(record, path)
-  return { read: (record) => find(record) ?? standIn, find, path: text }
+  const read: Read = (record) => {
+    const found = find(record)
+    return isNothing(found) && standIn !== undefined ? standIn : found
+  }
+  return { read, find, path: text }
 }
