@@ -43,7 +43,7 @@ export async function sendBody(
   exceptionTag: string,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  const encoder = request.responseEncoding === undefined ? undefined : encoderOf(request.responseEncoding)
+  const encoder = request.responseEncoding === undefined ? undefined : ENCODERS[request.responseEncoding]()
   encoder?.pipe(response)
   const out = encoder ?? response
   let gone = false
@@ -56,27 +56,11 @@ export async function sendBody(
       if (!out.write(chunk)) await Promise.race([once(out, 'drain'), once(response, 'close')])
     }
   } catch (error) {
-    if (!gone) await breakOff(response, out, exceptionInStream(exceptionOf(error).text, exceptionTag))
+    // Rows are out already, so the status stays 200: the last thing in the body is the error, between its marks.
+    if (!gone) out.end(exceptionInStream(exceptionOf(error).text, exceptionTag))
     return
   }
   if (!gone) out.end()
-}
-
-/** The last chunk is the error; then the connection ends without the end mark, so that no client takes it for whole. */
-async function breakOff(
-  response: ServerResponse,
-  out: ServerResponse | Transform,
-  text: string,
-): Promise<void> {
-  if (out === response) {
-    await new Promise<void>((resolve) => out.write(text, () => resolve()))
-  } else {
-    out.unpipe?.(response)
-    out.on('data', (chunk: Buffer) => response.write(chunk))
-    out.end(text)
-    await once(out, 'end')
-  }
-  response.socket?.destroySoon()
 }
 
 export function sendException(response: ServerResponse, queryId: string | undefined, error: unknown): void {
@@ -111,15 +95,9 @@ function contentType(format: string | undefined): string {
   return 'text/tab-separated-values; charset=UTF-8'
 }
 
-function encoderOf(encoding: ResponseEncoding): Transform {
-  switch (encoding) {
-    case 'gzip':
-      return createGzip({ level: 3 })
-    case 'deflate':
-      return createDeflate({ level: 3 })
-    case 'br':
-      return createBrotliCompress()
-    case 'zstd':
-      return createZstdCompress()
-  }
+const ENCODERS: Record<ResponseEncoding, () => Transform> = {
+  gzip: () => createGzip({ level: 3 }),
+  deflate: () => createDeflate({ level: 3 }),
+  br: () => createBrotliCompress(),
+  zstd: () => createZstdCompress(),
 }

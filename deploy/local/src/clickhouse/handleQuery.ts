@@ -193,7 +193,7 @@ async function formFields(body: AsyncIterable<Buffer>, contentType: string): Pro
   const form = await new Response(Buffer.concat(chunks), {
     headers: { 'content-type': contentType },
   }).formData()
-  return [...form].map(([name, value]): [string, string] => [name, String(value)])
+  return [...form].map(([name, value]): [string, string] => [name, typeof value === 'string' ? value : ''])
 }
 
 function checkCredentials(wanted: FrontRequest, expected: QueryHandlerOptions['credentials']): void {

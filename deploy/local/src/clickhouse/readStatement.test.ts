@@ -26,6 +26,7 @@ describe('an INSERT with data is cut so that the rows can come from a file', () 
       '',
     ],
     ['values', 'INSERT INTO t VALUES (1);(2)', 'INSERT INTO t', 'FORMAT Values', '(1);(2)'],
+    ['a qualified name', 'INSERT INTO a.format FORMAT JSON\n{}', 'INSERT INTO a.format', 'FORMAT JSON', '{}'],
     ['a table named format', 'INSERT INTO format FORMAT JSON\n{}', 'INSERT INTO format', 'FORMAT JSON', '{}'],
     [
       'comments',
@@ -37,8 +38,7 @@ describe('an INSERT with data is cut so that the rows can come from a file', () 
   ]
   test.each(cases)('%s', (_name, text, head, tail, data) => {
     const statement = readStatement(text)
-    expect(statement).toMatchObject({ kind: 'insert-data', head, tail })
-    if (statement.kind === 'insert-data') expect(text.slice(statement.dataStart)).toBe(data)
+    expect(statement).toEqual({ kind: 'insert-data', head, tail, dataStart: text.length - data.length })
   })
 })
 

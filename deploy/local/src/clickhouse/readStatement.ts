@@ -28,6 +28,7 @@ const QUERY_STARTS = new Set(['SELECT', 'WITH', 'SHOW', 'DESCRIBE', 'DESC', 'EXP
 export function readStatement(text: string): Statement {
   const words: Word[] = []
   let insertEnd: number | undefined
+  let first: string | undefined
   let endOfStatement = false
 
   for (const token of tokens(text)) {
@@ -36,24 +37,25 @@ export function readStatement(text: string): Statement {
       continue
     }
     if (endOfStatement) return { kind: 'several' }
-    if (token.kind !== 'word' || token.depth > 0) continue
+    if (token.kind !== 'word') continue
     const { start, end } = token
+    first ??= text.slice(start, end).toUpperCase()
+    if (token.depth > 0) continue
     words.push({ text: text.slice(start, end), upper: text.slice(start, end).toUpperCase(), start, end })
 
     if (words[0]?.upper !== 'INSERT') continue
     const last = words.length - 1
     // From the format's name on it is data, which the scanner must not read. Word 2 is the table's name.
-    if (last >= 3 && words[last - 1]?.upper === 'FORMAT' && !has(words, 'SELECT')) {
+    if (last >= 4 && words[last - 1]?.upper === 'FORMAT' && !has(words, 'SELECT')) {
       insertEnd = end
       break
     }
-    if (last >= 2 && words[last]?.upper === 'VALUES' && !has(words, 'SELECT')) {
+    if (last >= 3 && words[last]?.upper === 'VALUES' && !has(words, 'SELECT')) {
       insertEnd = end
       break
     }
   }
 
-  const first = words[0]?.upper
   if (insertEnd !== undefined) return insertData(text, words, insertEnd)
   if (first !== undefined && !QUERY_STARTS.has(first)) return { kind: 'command' }
   return { kind: 'query', format: outputFormat(words) }
@@ -65,7 +67,7 @@ function has(words: Word[], upper: string): boolean {
 
 function insertData(text: string, words: Word[], end: number): Statement {
   const last = words.at(-1) as Word
-  const settings = words.slice(2).find((word) => word.upper === 'SETTINGS')
+  const settings = words.slice(3).find((word) => word.upper === 'SETTINGS')
   const keyword = last.upper === 'VALUES' ? last : (words.at(-2) as Word)
   const cut = settings?.start ?? keyword.start
   const middle = text.slice(cut, keyword.start)
@@ -108,8 +110,10 @@ function* tokens(text: string): Generator<Token> {
     if (/\s/.test(char)) {
       at++
     } else if (QUOTES.has(char)) {
+      const start = at
       at = endOfQuoted(text, at, char)
-      yield { kind: 'other' }
+      if (char === "'" || text[start - 1] === '.') yield { kind: 'other' }
+      else yield { kind: 'word', start, end: at, depth }
     } else if (text.startsWith('--', at) || char === '#') {
       const end = text.indexOf('\n', at)
       at = end === -1 ? text.length : end
@@ -123,8 +127,11 @@ function* tokens(text: string): Generator<Token> {
       WORD.lastIndex = at
       const word = WORD.exec(text)
       if (word) {
-        yield { kind: 'word', start: at, end: at + word[0].length, depth }
+        const start = at
         at += word[0].length
+        // `db.table` is one name.
+        if (text[start - 1] === '.') yield { kind: 'other' }
+        else yield { kind: 'word', start, end: at, depth }
       } else {
         if (char === '(' || char === '[' || char === '{') depth++
         if (char === ')' || char === ']' || char === '}') depth--

@@ -1,0 +1,83 @@
+/**
+ * A real Kafka and a real ClickHouse on this machine, in this order: the ones that are given by address, containers
+ * when a Docker engine answers, else Java and Maven with the ClickHouse engine from npm.
+ *
+ * 1. Whoever starts a stack stops it; `stop` may be called any number of times.
+ * 2. Addresses stay the same over `restartKafka` and over `killClickHouse` and `startClickHouse`.
+ * 3. Data lives in `dataDir` only; `fresh` empties it first. Containers keep theirs in themselves.
+ */
+import { rm } from 'node:fs/promises'
+import { dockerAnswers, startDockerStack } from './dockerStack.ts'
+import { givenStack } from './givenStack.ts'
+import { javaProblem } from './javaRequirements.ts'
+import { startJavaStack } from './javaStack.ts'
+import { lockFolder } from './lockFolder.ts'
+
+export type Log = (line: string) => void
+
+export type StackKind = 'given' | 'docker' | 'java'
+
+export interface LocalStack {
+  kind: StackKind
+  kafka: { brokers: string }
+  clickhouse: { url: string; database: string }
+  stop(): Promise<void>
+  /** A clean stop and a start on the same address with the same data. */
+  restartKafka(): Promise<void>
+  /** As kill -9. */
+  killClickHouse(): Promise<void>
+  /** After a kill: the same address, the same data. */
+  startClickHouse(): Promise<void>
+}
+
+export interface LocalStackOptions {
+  dataDir: string
+  /** Throw away what an earlier run left in `dataDir`. */
+  fresh?: boolean
+  log?: Log
+  /** Only this kind, for tests of the kinds themselves. */
+  kind?: StackKind
+  environment?: Record<string, string | undefined>
+}
+
+export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
+  const { dataDir, fresh = false, log = () => undefined, environment = process.env } = options
+  const kind = options.kind ?? (await chooseKind(environment))
+  if (kind === 'given') return givenStack(environment)
+
+  const unlock = await lockFolder(dataDir)
+  try {
+    if (fresh) await rm(dataDir, { recursive: true, force: true })
+    const stack =
+      kind === 'docker' ? await startDockerStack({ dataDir, log }) : await startJavaStack({ dataDir, log })
+    let stopping: Promise<void> | undefined
+    return {
+      ...stack,
+      stop() {
+        stopping ??= stack.stop().finally(() => unlock())
+        return stopping
+      },
+    }
+  } catch (error) {
+    await unlock()
+    throw error
+  }
+}
+
+async function chooseKind(environment: Record<string, string | undefined>): Promise<StackKind> {
+  const brokers = environment['KAFKA_BROKERS']
+  const clickhouse = environment['CLICKHOUSE_URL']
+  if (brokers && clickhouse) return 'given'
+  if (brokers || clickhouse) {
+    const missing = brokers ? 'CLICKHOUSE_URL' : 'KAFKA_BROKERS'
+    throw new Error(
+      `${missing} is not set, but its partner is: set both, or neither for a stack of this machine's own.`,
+    )
+  }
+  if (await dockerAnswers()) return 'docker'
+  const problem = await javaProblem()
+  if (problem === undefined) return 'java'
+  throw new Error(
+    `Kafka and ClickHouse cannot be started: no Docker engine answers, and ${problem}. Install Docker, or Java 17 and Maven, or set KAFKA_BROKERS and CLICKHOUSE_URL.`,
+  )
+}
