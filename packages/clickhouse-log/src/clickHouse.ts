@@ -1,0 +1,106 @@
+/**
+ * A connection to ClickHouse, as little of it as the rest needs.
+ *
+ * Names of tables are always qualified and settings always stand in the statement, so that no answer depends on the
+ * state of a session or on the defaults of a server's version.
+ */
+import { Readable } from 'node:stream'
+import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
+
+export interface ClickHouseConnection {
+  readonly url: string
+  readonly database: string
+  readonly username?: string
+  readonly password?: string
+  /** PEM certificates of the authorities that sign the server. */
+  readonly ca?: string
+}
+
+export interface RowBinaryInsert {
+  readonly table: string
+  readonly columns: readonly string[]
+  /** The same token with the same rows counts once. */
+  readonly token: string
+  readonly rows: Uint8Array
+}
+
+export interface ClickHouse {
+  readonly database: string
+  /** Qualified and quoted. */
+  table(name: string): string
+  /** Rows of a SELECT; 64-bit numbers come as text. */
+  query<T extends object>(sql: string, params?: Readonly<Record<string, unknown>>): Promise<T[]>
+  /** A statement without an answer. */
+  command(sql: string): Promise<void>
+  insertRowBinary(insert: RowBinaryInsert): Promise<void>
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * How long an answer may take, ms. A lost answer is found by this at the latest; the batch is then sent again under
+ * its token. Longer than any insert of ours takes (megabytes), and than any query of the audit on a large log should.
+ */
+const REQUEST_TIMEOUT_MS = 120_000
+
+/** Inserts and queries at the same time of one process: one per partition would let an outage pile up sockets. */
+const MAX_CONNECTIONS = 8
+
+/** Numbers of 64 bits as text: JSON's own would be rounded. */
+const QUERY_SETTINGS = 'SETTINGS output_format_json_quote_64bit_integers = 1'
+
+export function connectClickHouse(connection: ClickHouseConnection): ClickHouse {
+  const client = createClient({
+    url: connection.url,
+    username: connection.username ?? 'default',
+    password: connection.password ?? '',
+    request_timeout: REQUEST_TIMEOUT_MS,
+    max_open_connections: MAX_CONNECTIONS,
+    application: 'tributary',
+    // Failures are answers here, and logged by who asked.
+    log: { level: ClickHouseLogLevel.OFF },
+    ...(connection.ca === undefined ? {} : { tls: { ca_cert: Buffer.from(connection.ca) } }),
+  })
+  const database = quoteIdentifier(connection.database)
+  const table = (name: string): string => `${database}.${quoteIdentifier(name)}`
+
+  return {
+    database: connection.database,
+    table,
+    async query<T extends object>(sql: string, params: Readonly<Record<string, unknown>> = {}) {
+      const query = `${sql}\n${QUERY_SETTINGS}`
+      const result = await client.query({ query, format: 'JSONEachRow', query_params: { ...params } })
+      return await result.json<T>()
+    },
+    async command(sql) {
+      await client.command({ query: sql })
+    },
+    async insertRowBinary(insert) {
+      const columns = insert.columns.map(quoteIdentifier).join(', ')
+      const query =
+        `INSERT INTO ${table(insert.table)} (${columns}) SETTINGS async_insert = 0, insert_deduplicate = 1, ` +
+        `insert_deduplication_token = ${quoteText(insert.token)} FORMAT RowBinary`
+      const result = await client.exec({ query, values: Readable.from([insert.rows], { objectMode: false }) })
+      // The answer is empty; the socket is free only once it has been read.
+      result.stream.resume()
+      await new Promise<void>((resolve, reject) => {
+        result.stream.once('end', resolve)
+        result.stream.once('close', resolve)
+        result.stream.once('error', reject)
+      })
+    },
+    async ping() {
+      const result = await client.ping()
+      if (!result.success) throw result.error
+    },
+    close: () => client.close(),
+  }
+}
+
+export function quoteIdentifier(name: string): string {
+  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
+}
+
+export function quoteText(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+}
