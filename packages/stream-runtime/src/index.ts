@@ -1,1 +1,7 @@
+export * from './checkTopology.ts'
+export * from './ports/configurationFeed.ts'
+export * from './ports/log.ts'
+export * from './ports/store.ts'
 export * from './processor.ts'
+export * from './runtimeFault.ts'
+export * from './taskGroup.ts'

@@ -1,1 +1,3 @@
-export {}
+export * from './createMemoryStore.ts'
+export * from './createProcessorDriver.ts'
+export * from './countingTopology.ts'

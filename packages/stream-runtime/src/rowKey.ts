@@ -1,0 +1,35 @@
+/**
+ * Keys of rows in the store and in the change logs: `<table>/<row key>`. Keys that begin with "!" are the runtime's
+ * own; no table's name may.
+ */
+/** The task's meta: in the meta log only. */
+export const META_KEY = '!meta'
+/** First record of an incarnation in each of its change logs. */
+export const CLAIM_KEY = '!claim'
+/** `!floor/<table>`, value: a row key. Every row of the table up to and including it is deleted. */
+export const FLOOR_PREFIX = '!floor/'
+
+const TABLE_NAME = /^[a-z][a-zA-Z0-9-]{0,31}$/
+
+/** LMDB takes keys of at most 1,978 bytes with its default pages; the table's name and the slash are in it. */
+export const MAX_ROW_KEY_BYTES = 1_900
+
+export function checkTableName(name: string): void {
+  if (!TABLE_NAME.test(name))
+    throw new Error(`table name "${name}": letters, digits and hyphens, beginning with a small letter`)
+}
+
+export function rowKey(table: string, key: string): string {
+  return `${table}/${key}`
+}
+
+export function splitRowKey(row: string): { table: string; key: string } {
+  const slash = row.indexOf('/')
+  if (slash < 1) throw new Error('a change-log key without a table')
+  return { table: row.slice(0, slash), key: row.slice(slash + 1) }
+}
+
+/** First key behind every row of a table: "0" is the character after "/". */
+export function tableEnd(table: string): string {
+  return `${table}0`
+}
