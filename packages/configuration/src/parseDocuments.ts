@@ -101,7 +101,7 @@ function parseFile(file: SourceFile, substitutions: Substitutions): ParseResult[
   }
   if (!Array.isArray(parsed)) return []
   return parsed
-    .filter((each) => each.contents !== null || each.errors.length > 0)
+    .filter((each) => !isEmpty(each) || each.errors.length > 0)
     .map((each) => readDocument(file.name, each, lines, substitutions))
 }
 
@@ -161,6 +161,11 @@ export function problemOf(
   }
 }
 
+/** What stands between two `---` without a word. */
+function isEmpty(yaml: YamlDocument): boolean {
+  return yaml.contents === null || (isScalar(yaml.contents) && yaml.contents.value === null)
+}
+
 /** Refuses what would take too much before anything is built from it. */
 function measure(yaml: YamlDocument): { offset: number; message: string } | undefined {
   let nodes = 0
@@ -171,7 +176,10 @@ function measure(yaml: YamlDocument): { offset: number; message: string } | unde
     if (++nodes > MAX_NODES) return { offset, message: `more than ${MAX_NODES} values, aliases followed` }
     if (isAlias(node)) {
       if (++aliases > MAX_ALIASES) return { offset, message: `more than ${MAX_ALIASES} aliases followed` }
-      return visit(node.resolve(yaml), depth + 1)
+      const target = node.resolve(yaml)
+      return target
+        ? visit(target, depth + 1)
+        : { offset, message: `the alias *${node.source} has no anchor before it` }
     }
     if (!isCollection(node)) return undefined
     for (const item of node.items) {
@@ -186,7 +194,7 @@ function measure(yaml: YamlDocument): { offset: number; message: string } | unde
 /** Where the value at a path stands in the text; the nearest that is there when it is missing. */
 function offsetOf(yaml: YamlDocument, path: readonly PathStep[], atKey: boolean): number {
   let node: unknown = yaml.contents
-  let offset = (yaml.contents as Node | null)?.range?.[0] ?? yaml.range?.[0] ?? 0
+  let offset = yaml.contents?.range?.[0] ?? yaml.range?.[0] ?? 0
   for (const [i, step] of path.entries()) {
     if (isAlias(node)) node = node.resolve(yaml)
     if (isMap(node)) {

@@ -49,8 +49,9 @@ function checkMeaning(document: Document): Finding[] {
             },
           ]
         : []
-    case 'Trait':
     case 'Destination':
+      return document.webhook ? checkAddress(document.webhook.url, ['webhook', 'url']) : []
+    case 'Trait':
       break
   }
   return []
@@ -130,6 +131,12 @@ function checkOneOf(
           message: `\`${there[0]}\` and \`${there[1]}\` cannot stand together: combine two conditions with all or any`,
         },
       ]
+}
+
+function checkAddress(url: string, path: PathStep[]): Finding[] {
+  return /^https?:/.test(url) && URL.canParse(url)
+    ? []
+    : [{ path, message: `"${url}" is no http(s) address` }]
 }
 
 function checkZone(zone: string, path: PathStep[]): Finding[] {

@@ -43,7 +43,7 @@ export interface Schema {
   readonly exclusiveMinimum?: number
   readonly description?: string
   readonly expects?: string
-  readonly notYet?: string
+  readonly notYet?: string | undefined
   readonly defName?: string
 }
 
@@ -98,7 +98,9 @@ function checkAlternatives(
     if (objects.length > 0)
       return checkObjectAlternatives(objects, value as Record<string, unknown>, path, defs, report)
   }
-  const fitting = branches.filter((branch) => quietly(branch, value, defs).every((finding) => finding.notYet))
+  const fitting = branches.filter((branch) =>
+    quietly({ ...branch, notYet: undefined }, value, defs).every((finding) => finding.notYet),
+  )
   const best = fitting.find((branch) => branch.notYet === undefined) ?? fitting[0]
   if (best) return check(best, value, path, defs, report)
   const lists = branches.filter((branch) => branch.type === 'array')
@@ -108,9 +110,12 @@ function checkAlternatives(
     .map((branch) => String(branch.const))
   if (typeof value === 'string' && constants.length === branches.length) {
     const meant = suggestion(value, constants)
+    const running = branches
+      .filter((branch) => branch.notYet === undefined)
+      .map((branch) => String(branch.const))
     return report({
       path,
-      message: `must be one of ${constants.join(', ')}, not ${written(value)}${meant === undefined ? '' : `: did you mean \`${meant}\`?`}`,
+      message: `must be one of ${running.join(', ')}, not ${written(value)}${meant === undefined ? '' : `: did you mean \`${meant}\`?`}`,
     })
   }
   report({ path, message: `must be ${expected(schema)}, not ${written(value)}` })

@@ -50,20 +50,27 @@ const EventLeaf = closed(
 
 const SequenceLeaf = closed(
   {
-    sequence: closed({
-      steps: Type.Array(closed({ event: eventName, filter: Type.Optional(EventFilter) }), {
-        minItems: 2,
-        maxItems: 10,
-      }),
-      within: Type.Optional(duration('From the first step to the last.')),
-    }),
+    sequence: closed(
+      {
+        steps: Type.Array(closed({ event: eventName, filter: Type.Optional(EventFilter) }), {
+          minItems: 2,
+          maxItems: 10,
+          description: 'In this order.',
+        }),
+        within: Type.Optional(duration('From the first step to the last.')),
+      },
+      { description: 'The steps, and how long they may take.' },
+    ),
   },
   { description: 'Events one after another.', notYet: 'sequence' },
 )
 
 const InactiveLeaf = closed(
   {
-    inactive: closed({ for: duration('No event for so long.'), event: Type.Optional(eventName) }),
+    inactive: closed(
+      { for: duration('No event for so long.'), event: Type.Optional(eventName) },
+      { description: 'For how long, and of which event.' },
+    ),
   },
   { description: 'No event for a while.', notYet: 'inactive' },
 )
@@ -74,32 +81,42 @@ const AudienceLeaf = closed(
 )
 
 const IdentifierLeaf = closed(
-  { identifier: identifierType('A type of identifier.'), exists: Type.Optional(Type.Boolean()) },
+  {
+    identifier: identifierType('A type of identifier.'),
+    exists: Type.Optional(Type.Boolean({ description: 'true when not given.' })),
+  },
   { description: 'Whether the profile has an identifier of a type.', notYet: 'identifier as a condition' },
 )
 
 const ConsentLeaf = closed(
-  { consent: id('A purpose.'), granted: Type.Optional(Type.Boolean()) },
+  {
+    consent: id('A purpose.'),
+    granted: Type.Optional(Type.Boolean({ description: 'true when not given.' })),
+  },
   { description: 'Whether the person consents.', notYet: 'consent as a condition' },
 )
 
 const SampleLeaf = closed(
   {
-    sample: closed({
-      percent: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
-      salt: Type.Optional(Type.String({ maxLength: 64, description: 'Another one gives other people.' })),
-    }),
+    sample: closed(
+      {
+        percent: Type.Number({ exclusiveMinimum: 0, maximum: 100, description: 'How many of a hundred.' }),
+        salt: Type.Optional(Type.String({ maxLength: 64, description: 'Another one gives other people.' })),
+      },
+      { description: 'How many, and which.' },
+    ),
   },
   { description: 'The same part of all profiles always, by hash.', notYet: 'sample' },
 )
 
-const conditions = Type.Array(Type.Ref('Condition'), { minItems: 1, maxItems: 100 })
+const conditions = (description: string) =>
+  Type.Array(Type.Ref('Condition'), { minItems: 1, maxItems: 100, description })
 
 export const Condition = Type.Cyclic(
   {
     Condition: Type.Union([
-      closed({ all: conditions }, { description: 'Every one holds.' }),
-      closed({ any: conditions }, { description: 'At least one holds.' }),
+      closed({ all: conditions('What must hold.') }, { description: 'Every one holds.' }),
+      closed({ any: conditions('Of which one must hold.') }, { description: 'At least one holds.' }),
       closed({ not: Type.Ref('Condition') }, { description: 'It does not hold.' }),
       TraitLeaf,
       EventLeaf,

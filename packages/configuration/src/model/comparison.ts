@@ -1,21 +1,24 @@
 import { Type, type Static } from 'typebox'
-import { Scalar } from './terms.ts'
+import { scalar } from './terms.ts'
 
 const number = (description: string) => Type.Union([Type.Number(), Type.String()], { description })
 
+const listed = (description: string) =>
+  Type.Array(scalar('A value.'), { minItems: 1, maxItems: 1000, description })
+
 /** The closed set of operators; several at once must all hold. */
 export const operators = {
-  eq: Type.Optional(Scalar),
-  ne: Type.Optional(Scalar),
+  eq: Type.Optional(scalar('Equal, of the same type.')),
+  ne: Type.Optional(scalar('Not equal; also when there is no value.')),
   gt: Type.Optional(number('Greater than: numbers by value, texts by code point.')),
   gte: Type.Optional(number('Greater or equal.')),
   lt: Type.Optional(number('Less than.')),
   lte: Type.Optional(number('Less or equal.')),
-  in: Type.Optional(Type.Array(Scalar, { minItems: 1, maxItems: 1000 })),
-  notIn: Type.Optional(Type.Array(Scalar, { minItems: 1, maxItems: 1000 })),
-  contains: Type.Optional(Scalar),
-  startsWith: Type.Optional(Type.String({ minLength: 1 })),
-  endsWith: Type.Optional(Type.String({ minLength: 1 })),
+  in: Type.Optional(listed('Equal to one of these.')),
+  notIn: Type.Optional(listed('Equal to none of these; also when there is no value.')),
+  contains: Type.Optional(scalar('A text that holds this text, or a list that holds this value.')),
+  startsWith: Type.Optional(Type.String({ minLength: 1, description: 'A text that begins so.' })),
+  endsWith: Type.Optional(Type.String({ minLength: 1, description: 'A text that ends so.' })),
   exists: Type.Optional(Type.Boolean({ description: 'Whether there is a value that is not null.' })),
 }
 
@@ -30,12 +33,12 @@ export const comparisonOperators = Object.keys(operators) as (keyof Comparison)[
 
 /** For counts and sums. */
 export const numberOperators = {
-  eq: Type.Optional(Type.Number()),
-  ne: Type.Optional(Type.Number()),
-  gt: Type.Optional(Type.Number()),
-  gte: Type.Optional(Type.Number()),
-  lt: Type.Optional(Type.Number()),
-  lte: Type.Optional(Type.Number()),
+  eq: Type.Optional(Type.Number({ description: 'Equal.' })),
+  ne: Type.Optional(Type.Number({ description: 'Not equal.' })),
+  gt: Type.Optional(Type.Number({ description: 'More than.' })),
+  gte: Type.Optional(Type.Number({ description: 'At least.' })),
+  lt: Type.Optional(Type.Number({ description: 'Less than.' })),
+  lte: Type.Optional(Type.Number({ description: 'At most.' })),
 }
 
 export const NumberComparison = Type.Object(numberOperators, {
@@ -48,7 +51,7 @@ export type NumberComparison = Static<typeof NumberComparison>
 /** Which events: path inside the event to what must hold; a bare value means eq. All must hold. */
 export const EventFilter = Type.Record(
   Type.String({ pattern: '^(source|type|name|(properties|traits|context)\\.[^\\s].*)$' }),
-  Type.Union([Scalar, Comparison]),
+  Type.Union([scalar('Equal to it.'), Comparison]),
   {
     defName: 'EventFilter',
     description:

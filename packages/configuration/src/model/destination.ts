@@ -9,7 +9,8 @@ const Secret = closed(
 const Webhook = closed(
   {
     url: Type.String({
-      pattern: '^https?://\\S+$',
+      // A reference to be filled in may stand in front, so that editors take it.
+      pattern: '^(https?://|\\$\\{)\\S+$',
       expects: 'an address such as https://crm.example/hooks',
       maxLength: 2000,
       description: 'Where to POST.',

@@ -64,7 +64,11 @@ export const Identity = closed(
       Type.Array(
         closed({
           type: identifierType('Type of identifier.'),
-          value: Type.String({ minLength: 1, maxLength: 512 }),
+          value: Type.String({
+            minLength: 1,
+            maxLength: 512,
+            description: 'As people write it; it is normalised.',
+          }),
         }),
         {
           maxItems: 10_000,
@@ -76,10 +80,16 @@ export const Identity = closed(
       closed(
         {
           values: Type.Optional(
-            Type.Array(Type.String({ minLength: 1, maxLength: 512 }), { maxItems: 1000 }),
+            Type.Array(Type.String({ minLength: 1, maxLength: 512 }), {
+              maxItems: 1000,
+              description: 'In any case and any quotes.',
+            }),
           ),
           patterns: Type.Optional(
-            Type.Array(Type.String({ minLength: 1, maxLength: 500 }), { maxItems: 100 }),
+            Type.Array(Type.String({ minLength: 1, maxLength: 500 }), {
+              maxItems: 100,
+              description: 'Regular expressions, in any case.',
+            }),
           ),
         },
         {

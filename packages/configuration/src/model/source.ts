@@ -18,18 +18,21 @@ export const MapValue = Type.Union(
 )
 export type MapValue = Static<typeof MapValue>
 
-const TimeValue = Type.Union([
-  inRecord('Where the time is.'),
-  closed({
-    path: inRecord('Where the time is.'),
-    zone: Type.Optional(
-      Type.String({
-        minLength: 1,
-        description: 'IANA zone of a time without one, for example Europe/Paris.',
-      }),
-    ),
-  }),
-])
+const TimeValue = Type.Union(
+  [
+    inRecord('Where the time is.'),
+    closed({
+      path: inRecord('Where the time is.'),
+      zone: Type.Optional(
+        Type.String({
+          minLength: 1,
+          description: 'IANA zone of a time without one, for example Europe/Paris.',
+        }),
+      ),
+    }),
+  ],
+  { description: "When it happened; the record's own time when not given." },
+)
 
 const fields = (description: string) =>
   Type.Record(Type.String({ minLength: 1, maxLength: 128 }), MapValue, { description })
@@ -130,11 +133,14 @@ const Kafka = closed(
       { description: 'How a record is written.' },
     ),
     start: Type.Optional(
-      Type.Union([
-        Type.Literal('earliest'),
-        Type.Literal('latest'),
-        closed({ time: date('Begin with records from then on.') }),
-      ]),
+      Type.Union(
+        [
+          Type.Literal('earliest'),
+          Type.Literal('latest'),
+          closed({ time: date('Begin with records from then on.') }),
+        ],
+        { description: 'Where to begin; earliest when not given.' },
+      ),
     ),
   },
   { description: 'Events from a Kafka topic. `start` is earliest when not given.' },

@@ -12,23 +12,26 @@ export type FieldValue = Static<typeof FieldValue>
 export const Sync = closed(
   {
     ...heading('Sync', 'Who goes to a destination, and how mapped.'),
-    from: Type.Union([
-      closed({ audience: id('Id of an Audience document: people who enter or leave it.') }),
-      closed({
-        profile: closed(
-          {
-            paths: Type.Optional(
-              Type.Array(path('A path of the profile or the beginning of one, for example traits.plan.'), {
-                minItems: 1,
-                maxItems: 100,
-                description: 'Only changes of these; any change when not given.',
-              }),
-            ),
-          },
-          { description: 'Changes of profiles.' },
-        ),
-      }),
-    ]),
+    from: Type.Union(
+      [
+        closed({ audience: id('Id of an Audience document: people who enter or leave it.') }),
+        closed({
+          profile: closed(
+            {
+              paths: Type.Optional(
+                Type.Array(path('A path of the profile or the beginning of one, for example traits.plan.'), {
+                  minItems: 1,
+                  maxItems: 100,
+                  description: 'Only changes of these; any change when not given.',
+                }),
+              ),
+            },
+            { description: 'Changes of profiles.' },
+          ),
+        }),
+      ],
+      { description: 'What it follows.' },
+    ),
     to: id('Id of a Destination document.'),
     on: Type.Optional(
       Type.Array(Type.Union([Type.Literal('entered'), Type.Literal('left')]), {

@@ -90,17 +90,25 @@ export const secretFile = (description: string) =>
   })
 
 /** Text for people: one, or one per language. */
-export const Text = Type.Union([
-  Type.String({ minLength: 1, maxLength: 200 }),
-  Type.Record(
-    Type.String({ pattern: '^[a-z]{2}(-[A-Z]{2})?$' }),
+export const Text = Type.Union(
+  [
     Type.String({ minLength: 1, maxLength: 200 }),
-  ),
-])
+    Type.Record(
+      Type.String({ pattern: '^[a-z]{2}(-[A-Z]{2})?$' }),
+      Type.String({ minLength: 1, maxLength: 200 }),
+    ),
+  ],
+  {
+    description: 'For people: one text, or one for each language.',
+    expects: 'a text, or a text for each language',
+  },
+)
 
-export const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()], {
-  expects: 'a text, a number, true or false',
-})
+export const scalar = (description: string) =>
+  Type.Union([Type.String(), Type.Number(), Type.Boolean()], {
+    description,
+    expects: 'a text, a number, true or false',
+  })
 
 /** What every document begins with. */
 export const heading = <K extends string>(kind: K, ofId: string) => ({

@@ -22,7 +22,11 @@ export const Workspace = closed(
     consent: Type.Optional(
       closed(
         {
-          purposes: Type.Array(id('A purpose, for example email.'), { uniqueItems: true, maxItems: 50 }),
+          purposes: Type.Array(id('A purpose, for example email.'), {
+            uniqueItems: true,
+            maxItems: 50,
+            description: 'What for.',
+          }),
           whenUnknown: Type.Union([Type.Literal('deny'), Type.Literal('allow')], {
             description: 'What holds for a person who never said.',
           }),

@@ -1,0 +1,110 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { Revision } from '@tributary/contracts/generated/tributary/config/v1/revision'
+import type { Document } from './model/index.ts'
+import { parseDocuments } from './parseDocuments.ts'
+import { nextRevision, toRevisionDocument } from './revisions.ts'
+import { validateWorkspace } from './validateWorkspace.ts'
+import { buildWorkspace, UnusableRevision } from './workspaceConfiguration.ts'
+
+const folder = join(import.meta.dirname, '../../../examples/shop')
+const parsed = parseDocuments(
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') })),
+)
+const documents = parsed.documents.map((each) => each.document)
+const note = { author: 'a', message: 'm', createdAtMs: 0 }
+
+function workspaceOf(given: readonly Document[]) {
+  const revision = nextRevision(
+    undefined,
+    given.map((each) => toRevisionDocument(each, 'files')),
+    note,
+  )
+  return buildWorkspace(Revision.decode(Revision.encode(revision).finish()))
+}
+
+test('the example of a shop is valid', () => {
+  expect([...parsed.problems, ...validateWorkspace(parsed.documents)]).toEqual([])
+})
+
+test('a revision becomes documents by kind and id, as they were written', () => {
+  const workspace = workspaceOf(documents)
+  expect(workspace.workspace.id).toBe('maison')
+  expect([...workspace.sources.keys()]).toEqual(['crm', 'email', 'pos', 'support', 'web'])
+  expect(workspace.traits.get('spend')!.sum).toEqual({ event: 'Order Completed', path: 'properties.total' })
+  expect(workspace.audiences.get('gold_members')!.where).toEqual({ trait: 'traits.tier', eq: 'gold' })
+  expect(workspace.destinations.get('crm-webhook')!.webhook!.allowPrivateAddresses).toBe(true)
+  expect(workspace.syncs.size).toBe(2)
+  expect(workspace.hashOf('trait/spend')).toBe(workspace.documents.get('trait/spend')!.hash)
+  expect(workspace.hashOf('trait/nothing')).toBeUndefined()
+})
+
+test('defaults of types of identifiers come from their strength and name', () => {
+  const types = workspaceOf([
+    { kind: 'Workspace', schema: 'tributary/v1', id: 'm', timeZone: 'UTC' },
+    {
+      kind: 'Identity',
+      id: 'default',
+      types: [
+        { type: 'crm_id', strength: 'strong' },
+        { type: 'email' },
+        { type: 'anonymous_id', from: ['anon'] },
+      ],
+    },
+  ]).identityRules.types
+  expect(types).toEqual([
+    {
+      type: 'crm_id',
+      strength: 'strong',
+      maxPerProfile: 1,
+      normaliser: 'trim',
+      normaliserVersion: 1,
+      from: ['traits.crm_id', 'context.traits.crm_id'],
+    },
+    {
+      type: 'email',
+      strength: 'weak',
+      maxPerProfile: 5,
+      sharedAfter: 3,
+      normaliser: 'email',
+      normaliserVersion: 1,
+      from: ['traits.email', 'context.traits.email'],
+    },
+    {
+      type: 'anonymous_id',
+      strength: 'weak',
+      maxPerProfile: 50,
+      sharedAfter: 3,
+      normaliser: 'trim',
+      normaliserVersion: 1,
+      from: ['anon'],
+    },
+  ])
+})
+
+test('without an Identity document the defaults hold, and they have a hash', () => {
+  const workspace = workspaceOf([{ kind: 'Workspace', schema: 'tributary/v1', id: 'm', timeZone: 'UTC' }])
+  expect(workspace.identity).toBeUndefined()
+  expect(workspace.identityRules.types.map((rule) => rule.type)).toEqual([
+    'user_id',
+    'email',
+    'phone',
+    'device_id',
+    'anonymous_id',
+  ])
+  expect(workspace.hashOf('identity/default')).toMatch(/^[0-9a-f]{16}$/)
+})
+
+test('a revision of a newer version, or without a workspace, is refused with the reason', () => {
+  expect(() => workspaceOf([])).toThrow(UnusableRevision)
+  const newer = Revision.fromPartial({
+    revision: 9,
+    documents: [{ kind: 'Consent', id: 'x', json: '{}', hash: '', managedBy: 'files' }],
+  })
+  expect(() => buildWorkspace(newer)).toThrow(
+    'revision 9 cannot be used: it has a document of kind Consent, unknown here',
+  )
+})
