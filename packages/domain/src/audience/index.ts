@@ -1,1 +1,6 @@
-export {}
+export * from './comparison.ts'
+export * from './eventFilter.ts'
+export * from './condition.ts'
+export * from './describeCondition.ts'
+export * from './compileAudience.ts'
+export * from './judgeAudience.ts'

@@ -1,1 +1,11 @@
-export {}
+export * from './canonicalJson.ts'
+export * from './caps.ts'
+export * from './decimal.ts'
+export * from './traitPath.ts'
+export * from './eventFacts.ts'
+export * from './aggregate.ts'
+export * from './fragment.ts'
+export * from './foldTraits.ts'
+export * from './profile.ts'
+export * from './publicProfile.ts'
+export * from './publicDiff.ts'
