@@ -1,1 +1,11 @@
-export {}
+export * from './assignmentChanges.ts'
+export * from './evidence.ts'
+export * from './extractEvidence.ts'
+export * from './fact.ts'
+export * from './identityResolver.ts'
+export * from './identityState.ts'
+export * from './identityView.ts'
+export * from './resolveAffected.ts'
+export * from './resolveComponent.ts'
+export * from './resolverRules.ts'
+export * from './suppressEvidence.ts'

@@ -1,0 +1,82 @@
+import { groupBy } from './groupBy.ts'
+import { type ProfileName, sameProfile } from './identityState.ts'
+
+/** Where an identifier was before a resolution and where it is after. */
+export interface Placement {
+  readonly identifierId: string
+  readonly type: string
+  /** Of the identifier, before and after: an erasure gives a new one. */
+  readonly generationBefore: number
+  readonly generation: number
+  readonly before: ProfileName
+  readonly after: ProfileName
+  /** Whether an assignment has ever been sent for it. */
+  readonly assigned: boolean
+  /** Whether it shares its profile with another identifier now. */
+  readonly inCompany: boolean
+}
+
+export type AssignmentKind = 'merge' | 'split' | 'rename' | 'erase'
+
+/** One assignment to send: rows exist only where they are needed. */
+export interface AssignmentChange {
+  readonly identifierId: string
+  readonly type: string
+  readonly generation: number
+  readonly kind: AssignmentKind
+  readonly from: ProfileName
+  /** The same as `from` for the identifier that gives its name to a profile others come into. */
+  readonly into: ProfileName
+}
+
+/**
+ * The assignments to send after a resolution, sorted by identifier. `placements` must hold everyone of every profile
+ * that lost or won somebody.
+ *
+ * Of a profile's members: all of them moved, and others were or came there, is a merge; all of them moved and
+ * nobody else is there, a rename; only some of them moved, a split. A new generation is an erasure.
+ */
+export function assignmentChanges(placements: readonly Placement[]): readonly AssignmentChange[] {
+  const before = groupBy(placements, (each) => textOf(each.before))
+  const after = groupBy(placements, (each) => textOf(each.after))
+  const scattered = new Set(
+    [...before]
+      .filter(([, all]) => all.some((each) => !sameProfile(each.after, all[0]!.after)))
+      .map(([p]) => p),
+  )
+  const mixed = new Set(
+    [...after]
+      .filter(([, all]) => all.some((each) => !sameProfile(each.before, all[0]!.before)))
+      .map(([p]) => p),
+  )
+  const kindOf = (each: Placement): AssignmentKind => {
+    if (each.generation !== each.generationBefore) return 'erase'
+    if (sameProfile(each.before, each.after)) return 'merge'
+    if (scattered.has(textOf(each.before))) return 'split'
+    return mixed.has(textOf(each.after)) ? 'merge' : 'rename'
+  }
+  return placements
+    .filter(isToBeSent)
+    .map((each) => ({
+      identifierId: each.identifierId,
+      type: each.type,
+      generation: each.generation,
+      kind: kindOf(each),
+      from: each.before,
+      into: each.after,
+    }))
+    .sort((a, b) => (a.identifierId < b.identifierId ? -1 : 1))
+}
+
+/** A row is sent where it changes, and once for whoever gives the name to a profile of two or more. */
+function isToBeSent(each: Placement): boolean {
+  return (
+    each.generation !== each.generationBefore ||
+    !sameProfile(each.before, each.after) ||
+    (each.inCompany && !each.assigned)
+  )
+}
+
+function textOf(name: ProfileName): string {
+  return `${name.identifierId}-${name.generation}`
+}

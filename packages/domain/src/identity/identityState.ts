@@ -1,0 +1,133 @@
+/**
+ * What the resolver remembers, as tables of rows in a store; nothing is kept in memory between two inputs.
+ */
+import { type Evidence, type EvidenceMember } from './evidence.ts'
+import { type Fact } from './fact.ts'
+import { type Conflict } from './resolveComponent.ts'
+import { type ResolverRules } from './resolverRules.ts'
+
+/** Rows in byte order of their keys. A value handed in or out must not be changed afterwards. */
+export interface ReadRows<V> {
+  get(key: string): V | undefined
+  /** Rows with from ≤ key < to. */
+  range(from: string, to: string, limit?: number): Iterable<readonly [string, V]>
+}
+
+export interface Rows<V> extends ReadRows<V> {
+  put(key: string, value: V): void
+  delete(key: string): void
+}
+
+/** The identifier a profile is named after, and that identifier's generation. */
+export interface ProfileName {
+  readonly identifierId: string
+  readonly generation: number
+}
+
+/**
+ * linked: it joins others. blocked: it counts as never seen. shared: it belongs to many, so it joins nobody.
+ */
+export type Standing = 'linked' | 'blocked' | 'shared'
+
+export interface IdentifierRow {
+  readonly type: string
+  /** Number of erasures. */
+  readonly generation: number
+  /** Evidence last received at or before this is forgotten for this identifier; −1 when never erased. */
+  readonly erasedUntilMs: number
+  /** What facts say; rules may block it besides. */
+  readonly blockedByFact: boolean
+  readonly sharedByFact: 'shared' | 'not-shared' | undefined
+  /** As of `rulesVersion` and all its evidence. */
+  readonly standing: Standing
+  readonly rulesVersion: number
+  /** How many facts name it. */
+  readonly facts: number
+  /** How many conflicts have it as the better side. */
+  readonly conflicts: number
+  /** The assignment sent last; absent while the default has never been departed from. */
+  readonly profile: ProfileName | undefined
+}
+
+export interface EvidenceRow extends Evidence {
+  readonly retracted: boolean
+}
+
+/** One row, key "rules". */
+export interface RulesRow {
+  readonly rules: ResolverRules
+  /** Offset of the record that brought them, −1 for the defaults. */
+  readonly version: number
+  readonly configOffset: number
+  /** Next identifier to look at after a change of the rules; absent when all have been. */
+  readonly walkFrom: string | undefined
+}
+
+/** All tables of the resolver; keys of the indexes are two ids with KEY between them. */
+export interface IdentityRows {
+  readonly rules: Rows<RulesRow>
+  readonly identifiers: Rows<IdentifierRow>
+  readonly evidence: Rows<EvidenceRow>
+  /** identifier | evidence. */
+  readonly evidenceOf: Rows<true>
+  readonly facts: Rows<Fact>
+  /** identifier | fact, and what a retraction is about | fact. */
+  readonly factsOf: Rows<true>
+  /** naming identifier | identifier, for identifiers with an assignment. */
+  readonly membersOf: Rows<true>
+  /** better identifier | other. */
+  readonly conflicts: Rows<Conflict>
+}
+
+export type ReadIdentityRows = {
+  readonly [T in keyof IdentityRows]: IdentityRows[T] extends Rows<infer V> ? ReadRows<V> : never
+}
+
+export const RULES_KEY = 'rules'
+
+/** Between two ids in the key of an index; no id holds it. */
+const SEPARATOR = '|'
+/** The character after the separator: where a prefix ends. */
+const AFTER = '}'
+
+export function indexKey(first: string, second: string): string {
+  return `${first}${SEPARATOR}${second}`
+}
+
+/** The second ids that an index has for a first. */
+export function* indexed(rows: ReadRows<unknown>, first: string, limit?: number): Iterable<string> {
+  const prefix = `${first}${SEPARATOR}`
+  for (const [key] of rows.range(prefix, `${first}${AFTER}`, limit)) yield key.slice(prefix.length)
+}
+
+/** Of an identifier whose standing has not been worked out yet; older than any rules. */
+const NEVER_JUDGED = -2
+
+export function newIdentifierRow(member: EvidenceMember): IdentifierRow {
+  return {
+    type: member.type,
+    generation: 0,
+    erasedUntilMs: -1,
+    blockedByFact: false,
+    sharedByFact: undefined,
+    standing: 'linked',
+    rulesVersion: NEVER_JUDGED,
+    facts: 0,
+    conflicts: 0,
+    profile: undefined,
+  }
+}
+
+/** The profile an identifier has while nothing says otherwise: its own. */
+export function defaultProfile(identifierId: string, row: IdentifierRow | undefined): ProfileName {
+  return { identifierId, generation: row?.generation ?? 0 }
+}
+
+/** The profile an identifier belongs to. */
+export function profileOf(identifierId: string, row: IdentifierRow | undefined): ProfileName {
+  return row?.profile ?? defaultProfile(identifierId, row)
+}
+
+export function sameProfile(a: ProfileName, b: ProfileName): boolean {
+  return a.identifierId === b.identifierId && a.generation === b.generation
+}

@@ -1,0 +1,227 @@
+/**
+ * One look at the resolver's rows: rows read are remembered for the length of one resolution, nothing is written.
+ *
+ *  V1. An identifier's standing follows from its own facts, its own evidence, and whether the identifiers seen with
+ *      it are blocked or erased. Nothing farther away can change it.
+ *  V2. A component is everything reachable through identifiers that link; one that does not link ends the walk. So
+ *      a device shared by ten thousand people costs the others nothing.
+ */
+import { type EvidenceMember } from './evidence.ts'
+import { type Fact, isLater } from './fact.ts'
+import {
+  type EvidenceRow,
+  type IdentifierRow,
+  type ReadIdentityRows,
+  type RulesRow,
+  type Standing,
+  RULES_KEY,
+  indexed,
+} from './identityState.ts'
+import { type Component, type FactPair, type LinkedSet } from './resolveComponent.ts'
+import {
+  MAX_EVIDENCE_ROWS,
+  type ReadyRules,
+  type ResolverTypeRule,
+  defaultResolverRules,
+  readyRules,
+} from './resolverRules.ts'
+
+export interface IdentityView {
+  readonly rules: ReadyRules
+  readonly rulesVersion: number
+  row(identifierId: string): IdentifierRow | undefined
+  evidence(evidenceId: string): EvidenceRow | undefined
+  /** Evidence that an identifier is in and that has not been retracted. */
+  activeEvidenceOf(identifierId: string): Iterable<EvidenceRow>
+  activeFactsOf(identifierId: string): readonly Fact[]
+  isRetracted(fact: Fact): boolean
+  /** Members that are neither blocked nor forgotten in this evidence; shared ones are among them. */
+  remaining(evidence: EvidenceRow): readonly EvidenceMember[]
+  /** As stored, or worked out anew when the stored one is of other rules. */
+  standing(identifierId: string): Standing
+  /** The stored standings of these are not to be trusted: works them out anew. */
+  judgeAgain(identifierIds: Iterable<string>): void
+  /** Identifiers whose standing, as far as it was asked for, is another than the stored one. */
+  changedStandings(): ReadonlySet<string>
+  /** Everyone seen together with an identifier, or joined to it by a fact. */
+  neighbours(identifierId: string): ReadonlySet<string>
+  /** All that may decide about the linking ones among the seeds. */
+  componentOf(seeds: Iterable<string>): Component
+}
+
+/** Keeps rules made ready, as long as their version is the same. */
+export type RulesCache = { version?: number; ready?: ReadyRules }
+
+export function rulesInForce(rows: ReadIdentityRows): RulesRow {
+  return (
+    rows.rules.get(RULES_KEY) ?? {
+      rules: defaultResolverRules,
+      version: -1,
+      configOffset: -1,
+      walkFrom: undefined,
+    }
+  )
+}
+
+export function viewIdentity(rows: ReadIdentityRows, cache: RulesCache = {}): IdentityView {
+  const inForce = rulesInForce(rows)
+  if (!cache.ready || cache.version !== inForce.version) {
+    cache.ready = readyRules(inForce.rules)
+    cache.version = inForce.version
+  }
+  const rules = cache.ready
+  const rulesVersion = inForce.version
+  const evidenceSeen = new Map<string, EvidenceRow | undefined>()
+  const rowsSeen = new Map<string, IdentifierRow | undefined>()
+  const standings = new Map<string, Standing>()
+  const changed = new Set<string>()
+
+  const row = (identifierId: string): IdentifierRow | undefined => {
+    if (!rowsSeen.has(identifierId)) rowsSeen.set(identifierId, rows.identifiers.get(identifierId))
+    return rowsSeen.get(identifierId)
+  }
+  const evidence = (evidenceId: string): EvidenceRow | undefined => {
+    if (!evidenceSeen.has(evidenceId)) evidenceSeen.set(evidenceId, rows.evidence.get(evidenceId))
+    return evidenceSeen.get(evidenceId)
+  }
+  const isBlocked = (identifierId: string): boolean =>
+    rules.isBlocked(identifierId) || row(identifierId)?.blockedByFact === true
+  const isForgotten = (identifierId: string, seen: EvidenceRow): boolean =>
+    seen.receivedTimeMs <= (row(identifierId)?.erasedUntilMs ?? -1)
+  const remaining = (seen: EvidenceRow): readonly EvidenceMember[] =>
+    seen.members.filter((each) => !isBlocked(each.id) && !isForgotten(each.id, seen))
+
+  function* activeEvidenceOf(identifierId: string): Iterable<EvidenceRow> {
+    for (const evidenceId of indexed(rows.evidenceOf, identifierId)) {
+      const seen = evidence(evidenceId)
+      if (seen && !seen.retracted) yield seen
+    }
+  }
+
+  const isRetracted = (fact: Fact): boolean => {
+    if (fact.kind === 'erase') return false
+    for (const factId of indexed(rows.factsOf, fact.id)) {
+      const retraction = rows.facts.get(factId)
+      // Only what was said later can retract a fact, so this ends.
+      if (retraction?.kind === 'retract' && isLater(retraction, fact) && !isRetracted(retraction)) return true
+    }
+    return false
+  }
+  const activeFactsOf = (identifierId: string): readonly Fact[] => {
+    if ((row(identifierId)?.facts ?? 0) === 0) return []
+    return [...indexed(rows.factsOf, identifierId)]
+      .map((factId) => rows.facts.get(factId))
+      .filter((fact) => fact !== undefined)
+      .filter((fact) => fact.kind !== 'retract' && !isRetracted(fact))
+  }
+
+  /** Seen with too many known users, or in too much evidence (V1). */
+  const isLearnedShared = (identifierId: string, rule: ResolverTypeRule): boolean => {
+    if (rule.strong) return false
+    const users = new Map<string, Set<string>>()
+    const sets: string[] = []
+    for (const seen of activeEvidenceOf(identifierId)) {
+      const left = remaining(seen)
+      if (left.length < 2 || !left.some((each) => each.id === identifierId)) continue
+      sets.push(`${left.map((each) => each.id).join(',')}|${seen.class}|${seen.sourceId}`)
+      for (const each of left) {
+        if (!rules.ruleOf(each.type).strong) continue
+        const known = users.get(each.type) ?? new Set()
+        users.set(each.type, known.add(each.id))
+        if (rule.sharedAfter > 0 && known.size > rule.sharedAfter) return true
+      }
+    }
+    // What is left of two sets may be the same set: it counts once, as if the blocked had never been seen.
+    return sets.length > MAX_EVIDENCE_ROWS && new Set(sets).size > MAX_EVIDENCE_ROWS
+  }
+
+  const judge = (identifierId: string): Standing => {
+    if (isBlocked(identifierId)) return 'blocked'
+    const known = row(identifierId)
+    if (!known) return 'linked'
+    if (known.sharedByFact) return known.sharedByFact === 'shared' ? 'shared' : 'linked'
+    return isLearnedShared(identifierId, rules.ruleOf(known.type)) ? 'shared' : 'linked'
+  }
+  const note = (identifierId: string, found: Standing): Standing => {
+    standings.set(identifierId, found)
+    const stored = row(identifierId)
+    if (stored && stored.standing !== found) changed.add(identifierId)
+    return found
+  }
+  const standing = (identifierId: string): Standing => {
+    const known = standings.get(identifierId)
+    if (known) return known
+    const stored = row(identifierId)
+    return note(identifierId, stored?.rulesVersion === rulesVersion ? stored.standing : judge(identifierId))
+  }
+
+  const linkedSet = (seen: EvidenceRow): LinkedSet | undefined => {
+    const members = remaining(seen).filter((each) => standing(each.id) === 'linked')
+    return members.length < 2
+      ? undefined
+      : { evidenceId: seen.id, class: seen.class, firstTimeMs: seen.firstTimeMs, members }
+  }
+
+  return {
+    rules,
+    rulesVersion,
+    row,
+    evidence,
+    activeEvidenceOf,
+    activeFactsOf,
+    isRetracted,
+    remaining,
+    standing,
+    judgeAgain(identifierIds) {
+      for (const each of identifierIds) note(each, judge(each))
+    },
+    changedStandings: () => changed,
+
+    neighbours(identifierId) {
+      const found = new Set<string>()
+      for (const seen of activeEvidenceOf(identifierId)) for (const each of seen.members) found.add(each.id)
+      for (const fact of activeFactsOf(identifierId)) {
+        if (fact.kind === 'join') for (const each of fact.members) found.add(each.id)
+      }
+      found.delete(identifierId)
+      return found
+    },
+
+    componentOf(seeds) {
+      const members = new Map<string, EvidenceMember>()
+      const sets = new Map<string, LinkedSet>()
+      const joins = new Map<string, FactPair>()
+      const separations = new Map<string, FactPair>()
+      const waiting = [...seeds]
+      for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+        if (members.has(id) || standing(id) !== 'linked') continue
+        const type = row(id)?.type
+        if (type === undefined) continue
+        members.set(id, { type, id })
+        for (const seen of activeEvidenceOf(id)) {
+          if (sets.has(seen.id)) continue
+          const set = linkedSet(seen)
+          if (!set || !set.members.some((each) => each.id === id)) continue
+          sets.set(seen.id, set)
+          for (const each of set.members) if (!members.has(each.id)) waiting.push(each.id)
+        }
+        for (const fact of activeFactsOf(id)) {
+          if (fact.kind !== 'join' && fact.kind !== 'separate') continue
+          const [a, b] = fact.members as readonly [EvidenceMember, EvidenceMember]
+          const pair: FactPair = { factId: fact.id, timeMs: fact.timeMs, a: a.id, b: b.id }
+          if (fact.kind === 'separate') separations.set(fact.id, pair)
+          else {
+            joins.set(fact.id, pair)
+            waiting.push(a.id, b.id)
+          }
+        }
+      }
+      return {
+        members: [...members.values()],
+        sets: [...sets.values()],
+        joins: [...joins.values()],
+        separations: [...separations.values()],
+      }
+    },
+  }
+}

@@ -1,0 +1,200 @@
+import { type AssignmentChange, type Placement, assignmentChanges } from './assignmentChanges.ts'
+import { declared } from './fact.ts'
+import { groupBy } from './groupBy.ts'
+import {
+  type IdentifierRow,
+  type IdentityRows,
+  type ProfileName,
+  indexKey,
+  indexed,
+  profileOf,
+} from './identityState.ts'
+import { type IdentityView } from './identityView.ts'
+import {
+  type Component,
+  type Conflict,
+  type ResolvedComponent,
+  resolveComponent,
+} from './resolveComponent.ts'
+
+/** An identifier that has just been found to be shared, and what that took apart. */
+export interface BecameShared {
+  readonly identifierId: string
+  readonly type: string
+  /** How many profiles its profile has become, itself not counted; 1 when it had joined nobody. */
+  readonly joined: number
+}
+
+export interface Resolution {
+  /** One per identifier, sorted. */
+  readonly assignments: readonly AssignmentChange[]
+  readonly becameShared: readonly BecameShared[]
+  readonly newConflicts: number
+  readonly endedConflicts: number
+  /** How many identifiers were looked at together. */
+  readonly largestComponent: number
+  /** Why an input was not used. */
+  readonly ignored?: string
+}
+
+/** The resolution of an input that changed nothing. */
+export function nothing(ignored?: string): Resolution {
+  return {
+    assignments: [],
+    becameShared: [],
+    newConflicts: 0,
+    endedConflicts: 0,
+    largestComponent: 0,
+    ...(ignored !== undefined && { ignored }),
+  }
+}
+
+/**
+ * Resolves everything that the touched identifiers may have changed, keeps it in the rows, and says what is new.
+ * `recheck`: those whose standing may be another now.
+ */
+export function resolveAffected(
+  rows: IdentityRows,
+  view: IdentityView,
+  touched: Iterable<string>,
+  recheck: Iterable<string>,
+): Resolution {
+  view.judgeAgain(recheck)
+  const { affected, component } = affectedBy(view, touched)
+  const resolved = resolveComponent(component, view.rules)
+  const placements = placementsOf(view, affected, resolved)
+  const assignments = assignmentChanges(placements)
+
+  const sent = new Map(assignments.map((each) => [each.identifierId, each]))
+  const conflicts = groupBy(resolved.conflicts, (each) => each.link.a.id)
+  let [newConflicts, endedConflicts] = [0, 0]
+  for (const { identifierId } of placements) {
+    const row = view.row(identifierId)!
+    const own = conflicts.get(identifierId) ?? []
+    const { added, ended } = keepConflicts(rows, identifierId, row, own)
+    newConflicts += added
+    endedConflicts += ended
+    keepRow(rows, view, identifierId, row, own.length, sent.get(identifierId))
+  }
+  return {
+    assignments,
+    becameShared: [...view.changedStandings()]
+      .filter((id) => view.standing(id) === 'shared')
+      .sort()
+      .map((id) => ({ identifierId: id, type: view.row(id)!.type, joined: partsOf(id, placements) })),
+    newConflicts,
+    endedConflicts,
+    largestComponent: component.members.length,
+  }
+}
+
+/**
+ * Everyone whose assignment may be another now. Whoever changed its standing no longer holds its neighbours together,
+ * or begins to: they are looked at too, and every part of what it held together has one of them.
+ */
+function affectedBy(
+  view: IdentityView,
+  touched: Iterable<string>,
+): { affected: ReadonlySet<string>; component: Component } {
+  const affected = new Set(touched)
+  const followed = new Set<string>()
+  for (;;) {
+    const component = view.componentOf(affected)
+    for (const each of component.members) affected.add(each.id)
+    const changed = [...view.changedStandings()].filter((id) => !followed.has(id))
+    if (changed.length === 0) return { affected, component }
+    for (const id of changed) {
+      followed.add(id)
+      affected.add(id)
+      for (const each of view.neighbours(id)) affected.add(each)
+    }
+  }
+}
+
+function placementsOf(
+  view: IdentityView,
+  affected: ReadonlySet<string>,
+  resolved: ResolvedComponent,
+): readonly Placement[] {
+  const generationOf = (id: string): number =>
+    (view.row(id)?.facts ?? 0) === 0 ? 0 : declared(view.activeFactsOf(id)).generation
+  const homes = new Map<string, { name: ProfileName; size: number }>()
+  for (const cluster of resolved.clusters) {
+    const identifierId = cluster[0]!.id
+    const home = { name: { identifierId, generation: generationOf(identifierId) }, size: cluster.length }
+    for (const each of cluster) homes.set(each.id, home)
+  }
+  return [...affected].flatMap((id): Placement[] => {
+    const row = view.row(id)
+    if (!row) return []
+    const generation = generationOf(id)
+    const home = homes.get(id) ?? { name: { identifierId: id, generation }, size: 1 }
+    return [
+      {
+        identifierId: id,
+        type: row.type,
+        generationBefore: row.generation,
+        generation,
+        before: profileOf(id, row),
+        after: home.name,
+        assigned: row.profile !== undefined,
+        inCompany: home.size > 1,
+      },
+    ]
+  })
+}
+
+function keepConflicts(
+  rows: IdentityRows,
+  identifierId: string,
+  row: IdentifierRow,
+  now: readonly Conflict[],
+): { added: number; ended: number } {
+  const others = new Map(now.map((each) => [each.link.b.id, each]))
+  const known = new Set(row.conflicts === 0 ? [] : indexed(rows.conflicts, identifierId))
+  let [added, ended] = [0, 0]
+  for (const other of known) {
+    if (others.has(other)) continue
+    rows.conflicts.delete(indexKey(identifierId, other))
+    ended++
+  }
+  for (const [other, conflict] of others) {
+    if (!known.has(other)) added++
+    rows.conflicts.put(indexKey(identifierId, other), conflict)
+  }
+  return { added, ended }
+}
+
+function keepRow(
+  rows: IdentityRows,
+  view: IdentityView,
+  identifierId: string,
+  row: IdentifierRow,
+  conflicts: number,
+  sent: AssignmentChange | undefined,
+): void {
+  const standing = view.standing(identifierId)
+  const same =
+    row.standing === standing && row.rulesVersion === view.rulesVersion && row.conflicts === conflicts
+  if (same && !sent) return
+  rows.identifiers.put(identifierId, {
+    ...row,
+    standing,
+    rulesVersion: view.rulesVersion,
+    conflicts,
+    ...(sent && { generation: sent.generation, profile: sent.into }),
+  })
+  if (!sent) return
+  if (row.profile) rows.membersOf.delete(indexKey(row.profile.identifierId, identifierId))
+  rows.membersOf.put(indexKey(sent.into.identifierId, identifierId), true)
+}
+
+function partsOf(identifierId: string, placements: readonly Placement[]): number {
+  const textOf = (name: ProfileName): string => `${name.identifierId}-${name.generation}`
+  const before = placements.find((each) => each.identifierId === identifierId)?.before
+  if (!before) return 1
+  const others = placements.filter(
+    (each) => each.identifierId !== identifierId && textOf(each.before) === textOf(before),
+  )
+  return Math.max(1, new Set(others.map((each) => textOf(each.after))).size)
+}

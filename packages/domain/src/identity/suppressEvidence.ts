@@ -1,0 +1,33 @@
+import { type Evidence, isEarlier } from './evidence.ts'
+
+/** What an extractor remembers of evidence it has sent on. Only a cache: the resolver joins sightings itself. */
+export interface SentEvidence {
+  readonly firstTimeMs: number
+  readonly messageId: string
+  /** Time of receipt of the latest sighting that was sent on. */
+  readonly receivedTimeMs: number
+}
+
+/** 24 hours: seen again after that it is sent on again, so that what an erasure forgot heals within a day. */
+export const SEEN_AGAIN_MS = 24 * 3_600_000
+
+/**
+ * Whether evidence is sent on, given what was sent before: when it is new, when its first time falls, and at most
+ * once a day when it is seen again. Gives what to remember when it is; undefined when it is not, and nothing changes.
+ */
+export function sendOn(sent: SentEvidence | undefined, seen: Evidence): SentEvidence | undefined {
+  if (!sent)
+    return {
+      firstTimeMs: seen.firstTimeMs,
+      messageId: seen.messageId,
+      receivedTimeMs: seen.receivedTimeMs,
+    }
+  const earlier = isEarlier(seen, sent)
+  if (!earlier && seen.receivedTimeMs < sent.receivedTimeMs + SEEN_AGAIN_MS) return undefined
+  const first = earlier ? seen : sent
+  return {
+    firstTimeMs: first.firstTimeMs,
+    messageId: first.messageId,
+    receivedTimeMs: Math.max(sent.receivedTimeMs, seen.receivedTimeMs),
+  }
+}

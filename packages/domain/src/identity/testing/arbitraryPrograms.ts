@@ -1,0 +1,93 @@
+import fc from 'fast-check'
+import { type Fact } from '../fact.ts'
+import { type ResolverRules } from '../resolverRules.ts'
+import { evidence, fact, member, scenarioRules } from './identityScenario.ts'
+import { type ResolverInput } from './resolveAll.ts'
+
+/** Few identifiers, so that they meet often. */
+const names = 'u1 u2 u3 u4 l1 l2 l3 e1 e2 e3 p1 a1 a2 a3 a4 x1 x2'.split(' ')
+const name = fc.constantFrom(...names)
+const set = fc.uniqueArray(name, { minLength: 2, maxLength: 4 })
+const time = fc.integer({ min: 0, max: 20 })
+
+const evidenceInput: fc.Arbitrary<ResolverInput> = fc
+  .record({
+    names: set,
+    time,
+    receivedTimeMs: fc.integer({ min: 0, max: 40 }),
+    class: fc.constantFrom('co-occurrence', 'co-occurrence', 'identify', 'alias', 'join'),
+    sourceId: fc.constantFrom('web', 'pos'),
+  })
+  .map((each) => ({ kind: 'evidence', evidence: evidence(each.names, each.time, each) }))
+
+/** A program's facts may retract its evidence, its facts and each other. */
+const factInput = (index: number, retractable: readonly string[]): fc.Arbitrary<ResolverInput> => {
+  const id = `f${index}`
+  const two = fc.uniqueArray(name, { minLength: 2, maxLength: 2 })
+  const some = fc.uniqueArray(name, { minLength: 1, maxLength: 3 })
+  const made: fc.Arbitrary<Fact> = fc.oneof(
+    fc
+      .tuple(fc.constantFrom('join' as const, 'separate' as const), two, time)
+      .map(([kind, each, at]) => fact(kind, each, at, { id })),
+    fc
+      .tuple(
+        fc.constantFrom(
+          ...(['block', 'unblock', 'shared', 'not-shared', 'erase'] as const satisfies readonly string[]),
+        ),
+        some,
+        time,
+      )
+      .map(([kind, each, at]) => fact(kind, each, at, { id })),
+    fc
+      .tuple(fc.constantFrom(...retractable, 'f0', 'f1', 'f2'), time)
+      .map(([retracts, at]) => fact('retract', [], at, { id, retracts })),
+  )
+  return made.map((each) => ({ kind: 'fact', fact: each }))
+}
+
+export const arbitraryRules: fc.Arbitrary<ResolverRules> = fc
+  .record({
+    sharedAfter: fc.integer({ min: 0, max: 3 }),
+    maxWeak: fc.integer({ min: 0, max: 3 }),
+    owner: fc.constantFrom('first' as const, 'nobody' as const),
+    blocked: fc.uniqueArray(name, { maxLength: 2 }),
+  })
+  .map(({ sharedAfter, maxWeak, owner, blocked }) => ({
+    types: scenarioRules.types.map((each) =>
+      each.strong ? each : { ...each, sharedAfter, maxPerProfile: maxWeak },
+    ),
+    owner,
+    blocked: blocked.map(member),
+    hash: JSON.stringify([sharedAfter, maxWeak, owner, blocked]),
+  }))
+
+const rulesInput = (index: number): fc.Arbitrary<ResolverInput> =>
+  arbitraryRules.map((rules) => ({ kind: 'rules', rules, configOffset: index + 1 }))
+
+export interface Program {
+  readonly rules: ResolverRules
+  readonly inputs: readonly ResolverInput[]
+}
+
+/** Rules to begin with, then evidence, facts and changes of the rules, mixed. */
+export const arbitraryProgram: fc.Arbitrary<Program> = fc
+  .array(evidenceInput, { minLength: 1, maxLength: 14 })
+  .chain((seen) => {
+    const ids = seen.flatMap((each) => (each.kind === 'evidence' ? [each.evidence.id] : []))
+    const facts = fc
+      .integer({ min: 0, max: 6 })
+      .chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => factInput(index, ids))))
+    const rules = fc
+      .integer({ min: 0, max: 2 })
+      .chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => rulesInput(index))))
+    return fc.record({ rules: arbitraryRules, facts, changes: rules }).chain((rest) =>
+      fc
+        .shuffledSubarray([...seen, ...rest.facts, ...rest.changes], {
+          minLength: seen.length + rest.facts.length + rest.changes.length,
+        })
+        .map((inputs) => ({ rules: rest.rules, inputs })),
+    )
+  })
+
+/** Evidence only, of the same few identifiers. */
+export const arbitraryEvidence = evidenceInput

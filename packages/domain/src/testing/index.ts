@@ -1,0 +1,2 @@
+export * from '../identity/testing/memoryIdentityRows.ts'
+export * from '../identity/testing/resolveAll.ts'
