@@ -50,21 +50,22 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
     if (fresh) await rm(dataDir, { recursive: true, force: true })
     const stack =
       kind === 'docker' ? await startDockerStack({ dataDir, log }) : await startJavaStack({ dataDir, log })
-    let stopping: Promise<void> | undefined
-    return {
-      ...stack,
-      stop() {
-        stopping ??= stack.stop().finally(() => unlock())
-        return stopping
-      },
+    const stop = async () => {
+      try {
+        await stack.stop()
+      } finally {
+        await unlock()
+      }
     }
+    let stopping: Promise<void> | undefined
+    return { ...stack, stop: () => (stopping ??= stop()) }
   } catch (error) {
     await unlock()
     throw error
   }
 }
 
-async function chooseKind(environment: Record<string, string | undefined>): Promise<StackKind> {
+export async function chooseKind(environment: Record<string, string | undefined>): Promise<StackKind> {
   const brokers = environment['KAFKA_BROKERS']
   const clickhouse = environment['CLICKHOUSE_URL']
   if (brokers && clickhouse) return 'given'

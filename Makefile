@@ -1,0 +1,57 @@
+# Everything is a target here; each one sets the clone up first, and a step that is up to date takes no time.
+# Needs: git, make, Node 20 or newer, and Docker or Java 17 with Maven. Nothing is installed outside this folder.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format generate baseline build up down bench audit image
+
+NODE := tools/run node --conditions=tributary-source --disable-warning=ExperimentalWarning
+JEST := NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' tools/run jest
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | \
+		while IFS=$$'\t' read -r target text; do printf '  make %-9s %s\n' "$$target" "$$text"; done
+
+setup: ## tools, dependencies and generated code; all other targets do it themselves
+	@command -v node >/dev/null || { echo "There is no Node on this machine: install Node 20 or newer." >&2; exit 1; }
+	@node tools/bootstrap.mjs
+
+preflight: setup
+	@$(NODE) deploy/local/src/preflight.ts
+
+demo: preflight ## the main job: a shop's week through the whole pipeline, with its ledger
+	@$(NODE) tests/demo/demo.ts $(ARGS)
+
+test: preflight ## every test, with a real Kafka and ClickHouse (ARGS=path for some)
+	@$(JEST) $(ARGS)
+
+check: setup ## format, lint, types, protos, unused code, committed files
+	@$(NODE) tools/check.ts $(ARGS)
+
+format: setup ## formats everything
+	@tools/run oxfmt && tools/run buf format -w
+
+generate: setup ## TypeScript from protos/
+	@tools/run buf generate
+
+baseline: setup ## accepts the protos as they are as what later changes must not break
+	@tools/run buf build -o tools/protos-baseline.binpb
+
+build: setup ## compiles all packages and services to dist/
+	@tools/run tsc -b tsconfig.build.json
+
+up: preflight ## Kafka, ClickHouse and the four services, until Ctrl-C (CONFIG=folder of documents, FRESH=1)
+	@exec $(NODE) deploy/local/src/up.ts --config $(or $(CONFIG),examples/shop) $(if $(FRESH),--fresh)
+
+down: setup ## stops what `make up` runs
+	@$(NODE) deploy/local/src/down.ts
+
+bench: preflight ## measures the bars (ONLY=name for one, ARGS=--json)
+	@$(NODE) tests/bench/bench.ts $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+audit: setup ## the ledger of the last demo; exit code 0 when it balances
+	@$(NODE) tests/demo/audit.ts $(ARGS)
+
+image: ## the container image with the four services and the command
+	@command -v docker >/dev/null || { echo "There is no docker on this machine: it builds the image." >&2; exit 1; }
+	docker build -f deploy/docker/Dockerfile -t tributary:$$(node -p 'require("./package.json").version') .

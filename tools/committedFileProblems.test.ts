@@ -1,0 +1,17 @@
+import { expect, test } from '@jest/globals'
+import { problemsIn } from './committedFileProblems.ts'
+
+const home = ['', 'home', 'someone', 'project'].join('/')
+
+test('paths of one machine are found, relative ones and URLs are not', () => {
+  expect(problemsIn('a.md', `see ${home}/x`, undefined)).toHaveLength(1)
+  expect(
+    problemsIn('a.md', "run('.data/x', '../work/y'); https://host/home/page; $HOME/work/z", undefined),
+  ).toEqual([])
+})
+
+test("this machine's registry is found, and any download address in the lock file", () => {
+  expect(problemsIn('a.md', 'from npm.example:4873', 'npm.example:4873')).toHaveLength(1)
+  expect(problemsIn('pnpm-lock.yaml', '  tarball: https://host/x.tgz', undefined)).toHaveLength(1)
+  expect(problemsIn('a.md', 'tarball: https://host/x.tgz', undefined)).toEqual([])
+})
