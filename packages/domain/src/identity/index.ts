@@ -1,5 +1,7 @@
 export * from './assignmentChanges.ts'
+export * from './describeExplanation.ts'
 export * from './evidence.ts'
+export * from './explainIdentity.ts'
 export * from './extractEvidence.ts'
 export * from './fact.ts'
 export * from './identityResolver.ts'
