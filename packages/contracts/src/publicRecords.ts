@@ -47,14 +47,20 @@ export interface ProfileChangeRecord {
   /** Version this profile had before; null for the first. */
   previousVersion: string | null
   time: string
-  /** Changed paths, for example "traits.plan", "computed.orders", "audiences.vip", "identifiers". Sorted. */
+  /**
+   * Changed paths, for example "traits.plan", "computed.orders", "audiences.vip", "identifiers", "events". Sorted. Last
+   * seen and event count alone make no change, but are in one that is made, so that folding the changes gives the
+   * profile. A dot within a key is written `\.`.
+   */
   changed: string[]
-  /** The changed paths only, before and after. */
+  /** The changed paths only, before and after; one without a value on a side is absent there. */
   before: { [path: string]: Json }
   after: { [path: string]: Json }
   identifiers: { added: PublicIdentifier[]; removed: PublicIdentifier[] }
   mergedFrom: string[]
   mergedInto?: string
+  /** The profile these identifiers were part of until now. */
+  splitFrom?: string
   causedBy: {
     reason: ChangeReason
     messageIds: string[]
@@ -115,6 +121,12 @@ export interface RejectedRecord {
   /** Never the same for two: see Event.origin. */
   origin: string
   position?: { topic: string; partition: number; offset: number }
+  /**
+   * Only for an input too large for one record: the number of this piece from 0, and how many there are. The pieces
+   * have one origin; `input` of each is the base64 of its own bytes.
+   */
+  chunk?: number
+  chunks?: number
 }
 
 /** CloudEvents types of the public topics. */
