@@ -1,0 +1,107 @@
+/**
+ * What the collector says. Only 200 means that anything was kept; everything else is for the client to send again
+ * (429, 503) or to repair (the rest). Every answer is JSON and carries the CORS headers, or a browser could not read
+ * it.
+ */
+import { type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
+
+/** Every code of an answer that is not 200, with its status. Stable and public. */
+export const answerCodes = {
+  invalid_json: { status: 400, about: 'The body is no valid JSON.' },
+  invalid_body: { status: 400, about: 'The body is JSON, but no event or batch.' },
+  invalid_encoding: { status: 400, about: 'The body cannot be decompressed.' },
+  incomplete_body: { status: 400, about: 'The connection ended before the body did.' },
+  missing_key: { status: 401, about: 'No write key was found in the request.' },
+  unknown_key: { status: 401, about: 'The write key belongs to no source.' },
+  origin_not_allowed: { status: 403, about: 'The source does not take events from pages of this origin.' },
+  source_disabled: { status: 403, about: 'The source is switched off.' },
+  not_found: { status: 404, about: 'There is no such path.' },
+  method_not_allowed: { status: 405, about: 'The path is there for another method.' },
+  body_too_large: { status: 413, about: 'The body is larger than the limit, before or after decompression.' },
+  too_many_events: { status: 413, about: 'The batch has more than four times the events that are taken.' },
+  unsupported_encoding: { status: 415, about: 'The Content-Encoding is neither gzip nor identity.' },
+  overloaded: { status: 503, about: 'Too many bytes are in flight; send again after Retry-After seconds.' },
+  unavailable: { status: 503, about: 'Kafka has not acknowledged; send again after Retry-After seconds.' },
+  stopping: { status: 503, about: 'This instance is stopping; send again after Retry-After seconds.' },
+  internal_error: { status: 500, about: 'A fault of the collector; nothing can be said about the events.' },
+} as const satisfies Record<string, { status: number; about: string }>
+
+export type AnswerCode = keyof typeof answerCodes
+
+export interface Answer {
+  readonly status: number
+  readonly body: string
+  readonly headers?: OutgoingHttpHeaders
+}
+
+/** Whole seconds, as Retry-After has to be: SDKs read it with parseInt. */
+const RETRY_AFTER_SECONDS: Partial<Record<AnswerCode, number>> = {
+  overloaded: 1,
+  unavailable: 5,
+  stopping: 1,
+}
+
+export function refuse(code: AnswerCode, message: string = answerCodes[code].about): Answer {
+  const retryAfter = RETRY_AFTER_SECONDS[code]
+  return {
+    status: answerCodes[code].status,
+    body: JSON.stringify({ success: false, code, message }),
+    ...(retryAfter !== undefined && { headers: { 'retry-after': String(retryAfter) } }),
+  }
+}
+
+export interface RejectedItem {
+  readonly index: number
+  /** Null when it could not be read. */
+  readonly messageId: string | null
+  readonly code: string
+  readonly message: string
+}
+
+/** Everything that was accepted or rejected is durable. */
+export function accept(accepted: number, rejected: readonly RejectedItem[], position: string): Answer {
+  return { status: 200, body: JSON.stringify({ success: true, accepted, rejected, position }) }
+}
+
+const ALLOW_HEADERS = 'authorization, content-type, x-retry-count, x-write-key, anonymousid, sentat'
+/** A day: what browsers remember at most is less, and each path costs a preflight of its own. */
+const MAX_AGE_SECONDS = '86400'
+
+/**
+ * Any page may read the answers: they say nothing that the page did not send. Which origins may send is decided by
+ * the source, once its key is known.
+ */
+function corsHeaders(request: IncomingHttpHeaders): OutgoingHttpHeaders {
+  const { origin } = request
+  if (origin === undefined) return { 'access-control-allow-origin': '*' }
+  // Beacons are sent with credentials, and then "*" is not enough.
+  return { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true', vary: 'Origin' }
+}
+
+export function preflight(request: IncomingHttpHeaders): { status: number; headers: OutgoingHttpHeaders } {
+  return {
+    status: 204,
+    headers: {
+      ...corsHeaders(request),
+      'access-control-allow-methods': 'GET, POST, OPTIONS',
+      'access-control-allow-headers': ALLOW_HEADERS,
+      'access-control-max-age': MAX_AGE_SECONDS,
+    },
+  }
+}
+
+export function send(
+  response: ServerResponse,
+  request: IncomingHttpHeaders,
+  answer: Answer,
+  options: { readonly close: boolean },
+): void {
+  response.writeHead(answer.status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(answer.body),
+    ...corsHeaders(request),
+    ...answer.headers,
+    ...(options.close && { connection: 'close' }),
+  })
+  response.end(answer.body)
+}

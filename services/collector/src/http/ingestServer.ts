@@ -1,0 +1,269 @@
+/**
+ * The HTTP side: takes requests, answers each exactly once.
+ *
+ *      request ─▶ route ─▶ key ─▶ body ─▶ verdicts ─▶ records ─▶ Kafka's acknowledgement ─▶ 200
+ *                   └──────┴───────┴── refused: 4xx ──┘             └── none in time: 503
+ *
+ *  H1. 200 is said only when every event of the request is durable, as an event or as a reject.
+ *  H2. What is held in memory is bounded: beyond it the answer is 503, at once.
+ *  H3. A request keeps the configuration its key was found in; adopting a new revision touches none.
+ *  H4. A stop refuses no connection that is there and answers everything it took.
+ */
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
+import { type AddressInfo } from 'node:net'
+import { defaultEventLimits, originOf } from '@tributary/domain'
+import { type CollectorMetrics } from '../collectorMetrics.ts'
+import { eventRecord } from '../produce/eventRecord.ts'
+import { type GroupCommit, NotDurable } from '../produce/groupCommit.ts'
+import { type OutgoingRecord } from '../produce/outgoing.ts'
+import { positionToken } from '../produce/positionToken.ts'
+import { rejectedRecords } from '../produce/rejectedRecords.ts'
+import { type KeyHolder, type SourceBook } from '../sources/sourceBook.ts'
+import { type Answer, type RejectedItem, accept, preflight, refuse, send } from './answer.ts'
+import { type InFlight } from './inFlight.ts'
+import { type EventsRead, judgeEvents, readEvents } from './readEvents.ts'
+import { readRequestBody } from './readRequestBody.ts'
+import { type Route, findRoute } from './route.ts'
+import { keyInBody, keysInRequest } from './writeKey.ts'
+
+export interface IngestServerOptions {
+  readonly host: string
+  readonly port: number
+  readonly maxBodyBytes: number
+  readonly maxBatchEvents: number
+  readonly requestTimeoutMs: number
+  readonly partitions: number
+  readonly epoch: number
+  readonly inFlight: InFlight
+  readonly groupCommit: GroupCommit
+  readonly metrics: CollectorMetrics
+  /** The book that holds now. */
+  readonly book: () => SourceBook
+  readonly now: () => number
+  readonly newId: () => string
+  /** A fault of the collector itself: the client got 500. */
+  readonly onFault: (error: unknown) => void
+}
+
+export interface IngestServer {
+  readonly port: number
+  /** Takes no more connections; resolves when every request has its answer. */
+  stop(): Promise<void>
+}
+
+export async function startIngestServer(options: IngestServerOptions): Promise<IngestServer> {
+  let stopping = false
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    void answerRequest(request, response, options, () => stopping)
+  }
+  const server = createServer(
+    // A header section beyond 16 KiB is no SDK's.
+    {
+      requestTimeout: options.requestTimeoutMs,
+      headersTimeout: 10_000,
+      keepAliveTimeout: 65_000,
+      noDelay: true,
+    },
+    handle,
+  )
+  // The first answer to "Expect: 100-continue" is the same as to any request.
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable)
+      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+  })
+  await listen(server, options)
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: () =>
+      new Promise((resolve) => {
+        stopping = true
+        server.close(() => {
+          resolve()
+        })
+        server.closeIdleConnections()
+      }),
+  }
+}
+
+function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port, backlog: 1024 }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+async function answerRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: IngestServerOptions,
+  isStopping: () => boolean,
+): Promise<void> {
+  const startedMs = options.now()
+  if (request.method === 'OPTIONS') {
+    const { status, headers } = preflight(request.headers)
+    response.writeHead(status, headers).end()
+    request.resume()
+    return
+  }
+  const [path = '', query] = (request.url ?? '').split('?', 2)
+  const found = findRoute(request.method ?? '', path)
+  let name = 'other'
+  const held = { bytes: 0 }
+  let answer: Answer
+  try {
+    if (!found) answer = refuse('not_found', `there is no ${path}`)
+    else if ('allow' in found) answer = { ...refuse('method_not_allowed'), headers: { allow: found.allow } }
+    else {
+      name = found.route.name
+      answer = await answerRoute(found.route, request, query, startedMs, options, held)
+    }
+  } catch (error) {
+    options.onFault(error)
+    answer = refuse('internal_error')
+  }
+  options.inFlight.release(held.bytes)
+  if (!response.destroyed) send(response, request.headers, answer, { close: isStopping() })
+  options.metrics.answered(name, answer.status, (options.now() - startedMs) / 1000)
+}
+
+async function answerRoute(
+  route: Route,
+  request: IncomingMessage,
+  query: string | undefined,
+  receivedMs: number,
+  options: IngestServerOptions,
+  held: { bytes: number },
+): Promise<Answer> {
+  if (route.kind === 'settings') return settingsAnswer(route.key, request)
+
+  // What the headers already decide is decided before a body is read.
+  const book = options.book()
+  const early = findHolder(book, request, query)
+  if (early && 'refused' in early) return early.refused
+
+  const { maxBodyBytes: maxBytes, inFlight } = options
+  const read = await readRequestBody(request, { maxBytes, inFlight, held })
+  if ('refused' in read) return read.refused
+  if (route.kind === 'sdk-metrics') return { status: 200, body: '{"success":true}' }
+
+  const events = readEvents(route, read.body, {
+    maxEvents: options.maxBatchEvents,
+    maxDepth: defaultEventLimits.maxDepth,
+  })
+  if ('refused' in events) return events.refused
+  const holder = early ?? holderOf(book, keyInBody(events.envelope), request)
+  if ('refused' in holder) return holder.refused
+  options.metrics.received(holder.source.id, read.body.length)
+  return take(route, events, holder, request, receivedMs, options)
+}
+
+/** Undefined when the key can only be in the body. */
+function findHolder(
+  book: SourceBook,
+  request: IncomingMessage,
+  query: string | undefined,
+): KeyHolder | { readonly refused: Answer } | undefined {
+  for (const { key, optional } of keysInRequest(request.headers, query)) {
+    if (optional && !book.findKey(key)) continue
+    return holderOf(book, key, request)
+  }
+  return undefined
+}
+
+function holderOf(
+  book: SourceBook,
+  key: string | undefined,
+  request: IncomingMessage,
+): KeyHolder | { readonly refused: Answer } {
+  if (key === undefined)
+    return {
+      refused: refuse(
+        'missing_key',
+        'no write key: send it as X-Write-Key, Basic user, Bearer, ?writeKey= or "writeKey"',
+      ),
+    }
+  const holder = book.findKey(key)
+  if (!holder)
+    return { refused: refuse('unknown_key', 'the write key belongs to no source of this workspace') }
+  if (holder.source.disabled) return { refused: refuse('source_disabled') }
+  const { origin } = request.headers
+  if (origin !== undefined && holder.source.origins && !holder.source.origins.has(origin))
+    return {
+      refused: refuse('origin_not_allowed', `the source ${holder.source.id} takes no events from ${origin}`),
+    }
+  return holder
+}
+
+/** Makes every event durable, as an event or as a reject, and says so. */
+async function take(
+  route: Extract<Route, { kind: 'batch' | 'single' }>,
+  events: EventsRead,
+  holder: KeyHolder,
+  request: IncomingMessage,
+  receivedMs: number,
+  options: IngestServerOptions,
+): Promise<Answer> {
+  const { metrics, partitions } = options
+  const source = holder.source.id
+  const requestId = options.newId()
+  const sentHeader = request.headers['sentat']
+  const verdicts = judgeEvents(route, events, holder, {
+    requestId,
+    receivedMs,
+    sentHeader: typeof sentHeader === 'string' ? sentHeader : undefined,
+    maxEvents: options.maxBatchEvents,
+    newMessageId: options.newId,
+  })
+
+  const records: OutgoingRecord[] = []
+  const rejected: RejectedItem[] = []
+  verdicts.forEach((verdict, index) => {
+    if ('accepted' in verdict) {
+      records.push(eventRecord(verdict.accepted, partitions))
+      for (const each of verdict.ignored) metrics.ignoredIdentifier(each.type, each.reason)
+      return
+    }
+    const rejection = verdict.rejected
+    records.push(
+      ...rejectedRecords(
+        {
+          source,
+          rejection,
+          input: events.items[index]!.bytes,
+          origin: originOf(requestId, index),
+          receivedMs,
+        },
+        partitions,
+      ),
+    )
+    rejected.push({
+      index,
+      messageId: rejection.messageId ?? null,
+      code: rejection.code,
+      message: rejection.message,
+    })
+  })
+
+  try {
+    const positions = await options.groupCommit.submit(records)
+    const accepted = verdicts.length - rejected.length
+    metrics.accepted(source, accepted)
+    for (const each of rejected) metrics.rejected(source, each.code)
+    return accept(accepted, rejected, positionToken(options.epoch, positions))
+  } catch (error) {
+    if (error instanceof NotDurable)
+      return refuse(error.reason === 'stopped' ? 'stopping' : 'unavailable', error.message)
+    throw error
+  }
+}
+
+/** What analytics-next needs to start. The key is in the page already; whether it is known is not told. */
+function settingsAnswer(key: string, request: IncomingMessage): Answer {
+  const forwarded = request.headers['x-forwarded-host']
+  const host = (typeof forwarded === 'string' ? forwarded : request.headers.host) ?? 'localhost'
+  const body = JSON.stringify({ integrations: { 'Segment.io': { apiKey: key, apiHost: `${host}/v1` } } })
+  return { status: 200, body, headers: { 'cache-control': 'public, max-age=60' } }
+}

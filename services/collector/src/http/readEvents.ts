@@ -1,0 +1,101 @@
+/**
+ * From the bytes of a body to a verdict on each event in it. Pure: ids and the time are arguments; nothing is sent.
+ */
+import {
+  type BodyProblem,
+  type JsonObject,
+  type ReceivedItem,
+  type Verdict,
+  admitBatch,
+  isJsonObject,
+  readBatch,
+  readSingle,
+} from '@tributary/domain'
+import { type KeyHolder } from '../sources/sourceBook.ts'
+import { type Answer, refuse } from './answer.ts'
+import { type Route } from './route.ts'
+
+/**
+ * Context beside a batch is repeated in each event's payload: what a body of 4 MiB may grow to, so that no body is
+ * worth more memory than four of the largest.
+ */
+const MAX_SHARED_BYTES = 16 * 1024 * 1024
+/** Elements that are looked at beyond the events that are taken, to say of each that it was not. */
+const SURPLUS = 4
+
+export interface EventsRead {
+  readonly items: readonly ReceivedItem[]
+  /** Beside `batch`, or the event itself: where a key may be. */
+  readonly envelope: JsonObject
+  readonly isBatch: boolean
+}
+
+type EventRoute = Extract<Route, { kind: 'batch' | 'single' }>
+
+const decode = (bytes: Uint8Array, start: number, end: number): string =>
+  (bytes as Buffer).toString('utf8', start, end)
+
+export function readEvents(
+  route: EventRoute,
+  body: Buffer,
+  limits: { readonly maxEvents: number; readonly maxDepth: number },
+): EventsRead | { readonly refused: Answer } {
+  if (route.kind === 'single') {
+    const item = readSingle(body, decode)
+    if ('code' in item) return refused(item)
+    if (!isJsonObject(item.value)) return { refused: refuse('invalid_body', 'an event is a JSON object') }
+    return { items: [item], envelope: item.value, isBatch: false }
+  }
+  const batch = readBatch(body, { maxItems: limits.maxEvents * SURPLUS }, decode)
+  if ('code' in batch) return refused(batch)
+  // The context of an event is its second level.
+  if (batch.envelopeDepth >= limits.maxDepth)
+    return {
+      refused: refuse(
+        'invalid_body',
+        `what stands beside "batch" is nested too deep; ${limits.maxDepth} levels at most`,
+      ),
+    }
+  if (batch.sharedBytes * batch.items.length > MAX_SHARED_BYTES)
+    return {
+      refused: refuse(
+        'body_too_large',
+        'the context beside "batch" is too large for so many events; send smaller batches',
+      ),
+    }
+  return { items: batch.items, envelope: batch.envelope, isBatch: true }
+}
+
+function refused(problem: BodyProblem): { readonly refused: Answer } {
+  return { refused: refuse(problem.code, problem.message) }
+}
+
+export interface Receipt {
+  readonly requestId: string
+  readonly receivedMs: number
+  readonly sentHeader: string | undefined
+  readonly maxEvents: number
+  readonly newMessageId: () => string
+}
+
+/** One verdict per item, in order. */
+export function judgeEvents(
+  route: EventRoute,
+  read: EventsRead,
+  holder: KeyHolder,
+  receipt: Receipt,
+): Verdict[] {
+  const { circumstances } = holder.source
+  const { requestId, receivedMs, maxEvents, newMessageId, sentHeader } = receipt
+  return admitBatch(
+    read.items,
+    {
+      ...circumstances,
+      trusted: holder.trusted,
+      sentHeader,
+      ...(read.isBatch && { shared: read.envelope }),
+      ...(route.kind === 'single' && { type: route.type }),
+    },
+    { requestId, receivedMs, maxEvents, newMessageId },
+  )
+}

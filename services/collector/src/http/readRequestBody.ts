@@ -1,0 +1,99 @@
+/**
+ * The body of a request, whole, decompressed, within its limits.
+ *
+ *  R1. Never more than `maxBytes` are held for one body, compressed or not; a bomb stops at the limit.
+ *  R2. Every byte held is taken from the common budget first and given back by the caller's `release`.
+ *  R3. The content type says nothing: real clients send JSON as text/plain and as form data. Compression is told by
+ *      the header or by the first two bytes.
+ */
+import { type IncomingMessage } from 'node:http'
+import { promisify } from 'node:util'
+import { gunzip, gunzipSync } from 'node:zlib'
+import { type Answer, refuse } from './answer.ts'
+import { type InFlight } from './inFlight.ts'
+
+const gunzipInPool = promisify(gunzip)
+
+/** Decompressing so little takes less than handing it to another thread, even for a bomb that stops at the limit. */
+const SYNC_GUNZIP_BYTES = 32 * 1024
+
+export type ReadBody = { readonly body: Buffer } | { readonly refused: Answer }
+
+/** `held.bytes` grows by what was taken from the budget. */
+export async function readRequestBody(
+  request: IncomingMessage,
+  options: { readonly maxBytes: number; readonly inFlight: InFlight; readonly held: { bytes: number } },
+): Promise<ReadBody> {
+  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase()
+  if (!['gzip', 'x-gzip', 'identity', ''].includes(encoding))
+    return { refused: refuse('unsupported_encoding') }
+  const received = await collect(request, options)
+  if ('refused' in received) return received
+  const { body } = received
+  const gzipped = encoding.endsWith('gzip') || (body[0] === 0x1f && body[1] === 0x8b)
+  return gzipped ? decompress(body, options) : received
+}
+
+function collect(
+  request: IncomingMessage,
+  options: { readonly maxBytes: number; readonly inFlight: InFlight; readonly held: { bytes: number } },
+): Promise<ReadBody> {
+  const { maxBytes, inFlight, held } = options
+  const tooLarge = (): ReadBody => ({ refused: bodyTooLarge(maxBytes) })
+  const overloaded = (): ReadBody => ({ refused: refuse('overloaded') })
+  const stated = Number(request.headers['content-length'] ?? 0)
+  if (stated > maxBytes) return Promise.resolve(tooLarge())
+  if (!inFlight.take(stated)) return Promise.resolve(overloaded())
+  held.bytes += stated
+
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.length
+      const beyond = Math.min(chunk.length, bytes - stated)
+      if (bytes > maxBytes) return finish(tooLarge())
+      if (beyond > 0) {
+        if (!inFlight.take(beyond)) return finish(overloaded())
+        held.bytes += beyond
+      }
+      chunks.push(chunk)
+    }
+    const onEnd = (): void =>
+      finish({ body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes) })
+    const onBroken = (): void => finish({ refused: refuse('incomplete_body') })
+    const finish = (outcome: ReadBody): void => {
+      request.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
+      // What else comes of this body is thrown away, for as long as a request may take: closing now would cut off
+      // the answer as well. A late error has somebody to hear it.
+      if ('refused' in outcome) request.on('error', () => undefined).resume()
+      resolve(outcome)
+    }
+    request.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
+  })
+}
+
+async function decompress(
+  body: Buffer,
+  { maxBytes, inFlight, held }: { maxBytes: number; inFlight: InFlight; held: { bytes: number } },
+): Promise<ReadBody> {
+  let text: Buffer
+  try {
+    const limit = { maxOutputLength: maxBytes }
+    text = body.length <= SYNC_GUNZIP_BYTES ? gunzipSync(body, limit) : await gunzipInPool(body, limit)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ERR_BUFFER_TOO_LARGE') return { refused: bodyTooLarge(maxBytes) }
+    return { refused: refuse('invalid_encoding', `the body is no valid gzip (${code ?? 'unknown'})`) }
+  }
+  if (!inFlight.take(text.length)) return { refused: refuse('overloaded') }
+  held.bytes += text.length
+  return { body: text }
+}
+
+function bodyTooLarge(maxBytes: number): Answer {
+  return refuse(
+    'body_too_large',
+    `a body has ${maxBytes} bytes at most, after decompression; send smaller batches`,
+  )
+}

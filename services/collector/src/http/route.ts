@@ -1,0 +1,54 @@
+import { type EventType } from '@tributary/domain'
+
+export type Route =
+  | { readonly kind: 'batch'; readonly name: string }
+  | { readonly kind: 'single'; readonly type: EventType; readonly name: string }
+  /** What analytics-next reads before it sends anything. */
+  | { readonly kind: 'settings'; readonly key: string; readonly name: string }
+  /** Metrics of an SDK about itself: answered, not kept. */
+  | { readonly kind: 'sdk-metrics'; readonly name: string }
+
+const singles: readonly (readonly [EventType, string])[] = [
+  ['track', 't'],
+  ['identify', 'i'],
+  ['page', 'p'],
+  ['screen', 's'],
+  ['group', 'g'],
+  ['alias', 'a'],
+]
+
+/** By path. `name` is what metrics call it. */
+const posts: ReadonlyMap<string, Route> = new Map<string, Route>([
+  ...['/v1/batch', '/v1/b', '/v1/import'].map((path) => [path, { kind: 'batch', name: path }] as const),
+  ...singles.flatMap(([type, short]) =>
+    [`/v1/${type}`, `/v1/${short}`].map(
+      (path) => [path, { kind: 'single', type, name: `/v1/${type}` }] as const,
+    ),
+  ),
+  ['/v1/m', { kind: 'sdk-metrics', name: '/v1/m' }],
+])
+
+const SETTINGS = /^\/v1\/projects\/([^/]{1,256})\/settings$/
+
+/** The paths, for the reference. */
+export const ingestPaths: readonly string[] = [...posts.keys()]
+
+export type Found = { readonly route: Route } | { readonly allow: string } | undefined
+
+/** Undefined when there is no such path; `allow` when it is there for another method. */
+export function findRoute(method: string, path: string): Found {
+  const post = posts.get(path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path)
+  if (post) return method === 'POST' ? { route: post } : { allow: 'POST, OPTIONS' }
+  const settings = SETTINGS.exec(path)
+  if (!settings) return undefined
+  if (method !== 'GET' && method !== 'HEAD') return { allow: 'GET, OPTIONS' }
+  return { route: { kind: 'settings', key: safeDecode(settings[1]!), name: '/v1/projects/:key/settings' } }
+}
+
+function safeDecode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * Where clients put their key, in the order it is looked for: X-Write-Key, Basic user, Bearer, ?writeKey=, body. The
+ * first place that holds one decides. A Bearer token that is no key of ours is some OAuth token, and the search goes
+ * on; masked values ("***") are none.
+ */
+import { type IncomingHttpHeaders } from 'node:http'
+import { type JsonObject } from '@tributary/domain'
+
+export interface OfferedKey {
+  readonly key: string
+  /** A key that is not known is no reason to stop looking. */
+  readonly optional: boolean
+}
+
+export function keysInRequest(headers: IncomingHttpHeaders, query: string | undefined): OfferedKey[] {
+  const offered: OfferedKey[] = []
+  const offer = (value: string | undefined | null, optional = false): void => {
+    const key = value?.trim()
+    if (key && !key.includes('***')) offered.push({ key, optional })
+  }
+  const writeKey = headers['x-write-key']
+  offer(typeof writeKey === 'string' ? writeKey : undefined)
+  const [, scheme = '', credentials = ''] = /^(\S+) +(\S+)\s*$/.exec(headers.authorization ?? '') ?? []
+  if (/^basic$/i.test(scheme)) offer(Buffer.from(credentials, 'base64').toString().split(':', 1)[0])
+  else if (/^bearer$/i.test(scheme)) offer(credentials, true)
+  if (query !== undefined && query.includes('writeKey=')) offer(new URLSearchParams(query).get('writeKey'))
+  return offered
+}
+
+/** From a batch's envelope, or from a single event. */
+export function keyInBody(body: JsonObject): string | undefined {
+  const key = body['writeKey']
+  return typeof key === 'string' && key.trim() !== '' && !key.includes('***') ? key.trim() : undefined
+}

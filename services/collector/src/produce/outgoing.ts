@@ -1,0 +1,23 @@
+/** A record on its way to Kafka; which topic is a name of the catalogue. */
+export interface OutgoingRecord {
+  readonly topic: 'events' | 'rejected'
+  readonly partition: number
+  readonly key: string
+  readonly value: Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Where a produce request wrote the first of its records for a partition; the others follow without a gap. */
+export interface WrittenRange {
+  readonly topic: 'events' | 'rejected'
+  readonly partition: number
+  readonly baseOffset: number
+}
+
+/**
+ * The way out, as one produce request with acks=all: resolves when every record is durable, with one range per topic
+ * and partition; rejects when any may not be. Order within a partition is kept. Contract: senderContract.ts.
+ */
+export interface RecordSender {
+  send(records: readonly OutgoingRecord[]): Promise<readonly WrittenRange[]>
+}

@@ -1,0 +1,72 @@
+import {
+  clickhouseSettings,
+  defineSettings,
+  integer,
+  kafkaSettings,
+  serviceSettings,
+  type SettingsOf,
+} from '@tributary/service-kit'
+
+const MIB = 1024 * 1024
+
+export const collectorSettings = defineSettings({
+  ...serviceSettings,
+  ...kafkaSettings,
+  ...clickhouseSettings,
+  // Twelve times what the SDKs send at most (500 KB a batch); one body is held, decoded and produced as a whole.
+  MAX_BODY_BYTES: integer({
+    about: 'largest body after decompression; above it the answer is 413',
+    unit: 'bytes',
+    default: 4 * MIB,
+    min: 1024,
+    max: 64 * MIB,
+  }),
+  // What Segment documents, and more than any SDK sends.
+  MAX_BATCH_EVENTS: integer({
+    about: 'events of one batch that are taken; those beyond are rejected',
+    unit: 'events',
+    default: 2500,
+    min: 1,
+    max: 100_000,
+  }),
+  MAX_EVENT_BYTES: integer({
+    about: 'largest event of a source that does not say otherwise',
+    unit: 'bytes',
+    default: 256 * 1024,
+    min: 1024,
+    max: 900 * 1024,
+  }),
+  // Sixteen of the largest bodies, or tens of thousands of ordinary ones; the heap holds about three times as much.
+  MAX_IN_FLIGHT_BYTES: integer({
+    about: 'bytes received and not yet answered; above it the answer is 503 at once',
+    unit: 'bytes',
+    default: 64 * MIB,
+    min: MIB,
+  }),
+  // Between the SDKs' own time-outs (10 s and more) and a broker's change of leader (a few seconds).
+  PRODUCE_TIMEOUT_MS: integer({
+    about: 'how long an event may wait for Kafka’s acknowledgement; then the answer is 503',
+    unit: 'ms',
+    default: 10_000,
+    min: 100,
+    max: 300_000,
+  }),
+  // Two: one on the wire while the next is put together. More would only make the groups smaller.
+  PRODUCE_IN_FLIGHT: integer({
+    about: 'produce requests under way at once',
+    unit: 'requests',
+    default: 2,
+    min: 1,
+    max: 64,
+  }),
+  // A body of 4 MiB over a slow mobile line takes about that long.
+  REQUEST_TIMEOUT_MS: integer({
+    about: 'how long a client may take to send a request',
+    unit: 'ms',
+    default: 30_000,
+    min: 1000,
+    max: 600_000,
+  }),
+})
+
+export type CollectorSettings = SettingsOf<typeof collectorSettings>

@@ -1,0 +1,139 @@
+/**
+ * What the collector makes of one revision: who may send, and how what is sent is read. Built once per revision and
+ * never changed; a request uses the book that holds when its key is looked up, to its end.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { type SourceDocument, type WorkspaceConfiguration } from '@tributary/configuration'
+import {
+  type Circumstances,
+  type EventLimits,
+  type EventMapping,
+  type HashIdentifier,
+  type NormalisePhone,
+  defaultEventLimits,
+  prepareMapping,
+  prepareRules,
+} from '@tributary/domain'
+
+/** A source as its events are read. `trusted` depends on the key. */
+export interface BookedSource {
+  readonly id: string
+  readonly circumstances: Circumstances
+  /** Origins a browser may send from; undefined = any. */
+  readonly origins: ReadonlySet<string> | undefined
+  readonly disabled: boolean
+}
+
+export interface KeyHolder {
+  readonly source: BookedSource
+  /** Came with a secret key. */
+  readonly trusted: boolean
+}
+
+export interface KafkaSource extends BookedSource {
+  readonly topic: string
+  readonly start: 'earliest' | 'latest' | { readonly time: string }
+}
+
+export interface SourceBook {
+  /** 0 before the first revision. */
+  readonly revision: number
+  findKey(key: string): KeyHolder | undefined
+  readonly kafka: readonly KafkaSource[]
+  /** What could not be used, for the log: a secret that is not mounted, for example. */
+  readonly problems: readonly string[]
+}
+
+export interface BookPorts {
+  readonly hashIdentifier: HashIdentifier
+  readonly phone: (value: string, region: string | undefined) => string | undefined
+  readonly digest: (parts: readonly string[]) => string
+  /** Content of a mounted secret; throws when it is not there. */
+  readonly readSecret: (file: string) => string
+  readonly epoch: number
+  readonly maxEventBytes: number
+}
+
+/** Before any revision exists nobody has a key. */
+export const emptyBook: SourceBook = { revision: 0, findKey: () => undefined, kafka: [], problems: [] }
+
+/** Throws when the revision cannot be used; what concerns one key only is a problem in the book. */
+export function buildSourceBook(workspace: WorkspaceConfiguration, ports: BookPorts): SourceBook {
+  const region = workspace.workspace.region
+  const phone: NormalisePhone = (value) => ports.phone(value, region)
+  const rules = prepareRules(workspace.identityRules, { hashIdentifier: ports.hashIdentifier, phone })
+  const problems: string[] = []
+  const client = new Map<string, KeyHolder>()
+  const secret: { readonly digest: Buffer; readonly holder: KeyHolder }[] = []
+  const kafka: KafkaSource[] = []
+
+  for (const document of workspace.sources.values()) {
+    const source: BookedSource = {
+      id: document.id,
+      circumstances: {
+        sourceId: document.id,
+        trusted: document.kafka !== undefined,
+        epoch: ports.epoch,
+        rules,
+        limits: limitsOf(document, ports.maxEventBytes),
+        zone: document.zone,
+        mapping: document.map ? prepareMapping(document.map as EventMapping) : undefined,
+        digest: ports.digest,
+      },
+      origins: originsOf(document),
+      disabled: document.disabled ?? false,
+    }
+    for (const key of document.http?.keys ?? []) {
+      if (key.kind === 'client') client.set(key.value, { source, trusted: false })
+      else {
+        try {
+          secret.push({ digest: storedDigest(ports.readSecret(key.file)), holder: { source, trusted: true } })
+        } catch (error) {
+          problems.push(`source ${document.id}: key "${key.file}" cannot be used: ${String(error)}`)
+        }
+      }
+    }
+    if (document.kafka)
+      kafka.push({ ...source, topic: document.kafka.topic, start: document.kafka.start ?? 'earliest' })
+  }
+
+  return {
+    revision: workspace.revision,
+    findKey: (key) => client.get(key) ?? findSecret(secret, key),
+    kafka,
+    problems,
+  }
+}
+
+/** Compares with every secret there is, so that the time taken says nothing. */
+function findSecret(
+  secrets: readonly { readonly digest: Buffer; readonly holder: KeyHolder }[],
+  key: string,
+): KeyHolder | undefined {
+  const given = sha256(key)
+  let found: KeyHolder | undefined
+  for (const { digest, holder } of secrets) {
+    if (timingSafeEqual(digest, given)) found = holder
+  }
+  return found
+}
+
+/** A mounted file holds the key itself, or "sha256:" and 64 hexadecimal digits. Only the hash is kept. */
+function storedDigest(content: string): Buffer {
+  const text = content.trim()
+  const hashed = /^sha256:([0-9a-f]{64})$/i.exec(text)
+  return hashed ? Buffer.from(hashed[1]!, 'hex') : sha256(text)
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+function limitsOf(document: SourceDocument, maxEventBytes: number): EventLimits {
+  return { ...defaultEventLimits, maxEventBytes: document.http?.limits?.eventBytes ?? maxEventBytes }
+}
+
+function originsOf(document: SourceDocument): ReadonlySet<string> | undefined {
+  const origins = document.http?.origins
+  return origins === undefined || origins.includes('*') ? undefined : new Set(origins)
+}

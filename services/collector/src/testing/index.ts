@@ -1,0 +1,5 @@
+export * from './memoryLog.ts'
+export * from './senderContract.ts'
+export * from './testCollector.ts'
+export * from './workspace.ts'
+export * from './httpContract.ts'

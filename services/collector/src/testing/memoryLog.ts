@@ -1,0 +1,65 @@
+import { type OutgoingRecord, type RecordSender, type WrittenRange } from '../produce/outgoing.ts'
+
+/**
+ * A small log in memory behind the sender's port, with the faults a broker has: it can be away, hang, or lose its
+ * answer after it has written.
+ */
+export interface MemoryLog extends RecordSender {
+  /** What was written, in order. */
+  records(topic: 'events' | 'rejected', partition?: number): readonly OutgoingRecord[]
+  /** Sizes of the produce requests so far. */
+  readonly requests: readonly number[]
+  /** away: refuses; silent: never answers; deaf: writes, and its answer is lost. */
+  fault: 'away' | 'silent' | 'deaf' | undefined
+  /** From now on, answers wait for `release`. */
+  hold(): void
+  release(): void
+}
+
+export function createMemoryLog(): MemoryLog {
+  const partitions = new Map<string, OutgoingRecord[]>()
+  const requests: number[] = []
+  let gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined
+
+  function write(records: readonly OutgoingRecord[]): WrittenRange[] {
+    const ranges = new Map<string, WrittenRange>()
+    for (const record of records) {
+      const { topic, partition } = record
+      const key = `${topic}/${partition}`
+      const log = partitions.get(key) ?? []
+      partitions.set(key, log)
+      if (!ranges.has(key)) ranges.set(key, { topic, partition, baseOffset: log.length })
+      log.push(record)
+    }
+    return [...ranges.values()]
+  }
+
+  return {
+    requests,
+    fault: undefined,
+    async send(records) {
+      requests.push(records.length)
+      if (this.fault === 'away') throw new Error('no broker answers')
+      if (this.fault === 'silent') return new Promise<never>(() => undefined)
+      await gate?.opened
+      const ranges = write(records)
+      if (this.fault === 'deaf') throw new Error('the answer was lost')
+      return ranges
+    },
+    records(topic, partition) {
+      if (partition !== undefined) return partitions.get(`${topic}/${partition}`) ?? []
+      return [...partitions].filter(([key]) => key.startsWith(`${topic}/`)).flatMap(([, log]) => log)
+    },
+    hold() {
+      let open: () => void = () => undefined
+      const opened = new Promise<void>((resolve) => {
+        open = resolve
+      })
+      gate = { opened, open }
+    },
+    release() {
+      gate?.open()
+      gate = undefined
+    },
+  }
+}
