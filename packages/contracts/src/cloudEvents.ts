@@ -1,36 +1,32 @@
-import type { TopicSpec } from './topics.ts'
-
-/** What the headers of one record of a public topic say. */
-export interface CloudEventFacts {
-  readonly topic: TopicSpec
-  /** Where the record goes; with the layout epoch and seq it makes the id. */
-  readonly epoch: number
-  readonly partition: number
-  /** Number of the record among those its writer sends to that partition (StepContext.nextSeq). */
-  readonly seq: number
+/**
+ * The headers of a public record: CloudEvents 1.0 in Kafka's binary mode. The value is the data alone.
+ */
+export interface CloudEvent {
+  /** Never the same for two records of one source. */
+  readonly id: string
   readonly type: string
-  /** The service that says it, for example "identity-stitcher". */
   readonly source: string
-  /** What it is about: a profile id, a change id. */
   readonly subject: string
-  readonly timeMs: number
+  /** ISO-8601. */
+  readonly time: string
 }
 
-/** Headers of CloudEvents 1.0 in Kafka's binary mode. The same input gives the same headers, so a replay repeats them. */
-export function cloudEventHeaders(facts: CloudEventFacts): Readonly<Record<string, string>> {
+export function cloudEventHeaders(event: CloudEvent): Record<string, string> {
   return {
     ce_specversion: '1.0',
-    ce_id: cloudEventId(facts),
-    ce_type: facts.type,
-    ce_source: `/tributary/${facts.source}`,
-    ce_subject: facts.subject,
-    ce_time: new Date(facts.timeMs).toISOString(),
+    ce_id: event.id,
+    ce_type: event.type,
+    ce_source: event.source,
+    ce_subject: event.subject,
+    ce_time: event.time,
     'content-type': 'application/json',
   }
 }
 
-/** "0001-profile-changes-3-77": layout epoch, topic without its version, partition, number. */
-export function cloudEventId(facts: Pick<CloudEventFacts, 'epoch' | 'topic' | 'partition' | 'seq'>): string {
-  const short = facts.topic.name.replace(/\.v\d+$/, '')
-  return `${String(facts.epoch).padStart(4, '0')}-${short}-${facts.partition}-${facts.seq}`
+/**
+ * The id of a record sent in a transaction: `<epoch>-<topic short name>-<partition>-<seq>`. A batch that is computed
+ * again gives its records the same ids.
+ */
+export function cloudEventId(epoch: number, topicName: string, partition: number, seq: number): string {
+  return `${epoch}-${topicName.replace(/\.v\d+$/, '')}-${partition}-${seq}`
 }
