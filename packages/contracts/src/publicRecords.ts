@@ -107,6 +107,8 @@ export interface IdentityChangeRecord {
   moves: { identifierId: string; type: string; from: string; to: string }[]
   /** Evidence or fact ids, and the message that carried it. */
   cause: { evidenceId: string; messageId: string; source: string }
+  /** First chunk only: identifiers found to be shared, and how many profiles each had joined that are apart again. */
+  shared?: { identifierId: string; type: string; joined: number }[]
 }
 
 /** Value of rejected.v1. */
