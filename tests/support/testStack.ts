@@ -1,4 +1,4 @@
-/** Where the Kafka and the ClickHouse of this test run are. Started by jestStackSetup for every project that uses them. */
+/** Where the Kafka and the ClickHouse of this test run are: started by jestStackSetup for the projects that use them. */
 export interface TestStack {
   kind: 'given' | 'docker' | 'java'
   brokers: string
@@ -9,8 +9,20 @@ export function testStack(): TestStack {
   const text = process.env['TRIBUTARY_TEST_STACK']
   if (text === undefined) {
     throw new Error(
-      'No Kafka and ClickHouse for this test: it must be in tests/integration or tests/e2e, whose projects start them',
+      'No Kafka and ClickHouse for this test: put it in tests/integration or tests/e2e, which start them',
     )
   }
-  return JSON.parse(text) as TestStack
+  const found = JSON.parse(text) as TestStack | { problem: string }
+  if ('problem' in found) throw new Error(`This test needs Kafka and ClickHouse: ${found.problem}`)
+  return found
+}
+
+/** The shared stack as the launcher wants it: for tests that start services on it. Restarts and kills are not theirs. */
+export function sharedStack(database: string): {
+  kind: TestStack['kind']
+  kafka: { brokers: string }
+  clickhouse: { url: string; database: string }
+} {
+  const { kind, brokers, clickhouseUrl } = testStack()
+  return { kind, kafka: { brokers }, clickhouse: { url: clickhouseUrl, database } }
 }

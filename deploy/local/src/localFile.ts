@@ -19,7 +19,9 @@ export interface LocalFile {
   profileStore?: { grpc: string }
   activation?: { grpc: string }
   writeKeys: Record<string, string>
-  files: { workspaceKey: string; grpcToken: string; secretsDir: string }
+  files: { workspaceKey: string; grpcToken: string; secrets: string }
+  /** Settings of the installation by their environment names: partition counts, replication, prefixes. */
+  env: Record<string, string>
 }
 
 export async function writeLocalFile(stack: LocalStack, installation: Installation): Promise<LocalFile> {
@@ -30,11 +32,8 @@ export async function writeLocalFile(stack: LocalStack, installation: Installati
     clickhouse: { url: stack.clickhouse.url, database: settings['CLICKHOUSE_DATABASE'] as string },
     ...installation.addresses(),
     writeKeys,
-    files: {
-      workspaceKey: secrets.workspaceKey,
-      grpcToken: secrets.grpcToken,
-      secretsDir: secrets.documents,
-    },
+    files: { workspaceKey: secrets.workspaceKey, grpcToken: secrets.grpcToken, secrets: secrets.documents },
+    env: settings,
   }
   // Readers never see half of it.
   await writeFile(`${FILE}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })

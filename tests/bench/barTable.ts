@@ -1,0 +1,29 @@
+/** Measured bars as aligned lines for people. */
+import type { Measured } from './bar.ts'
+
+export function barTable(bars: readonly Measured[]): string[] {
+  const rows = bars.map((bar) => [
+    bar.name,
+    `${number(bar.ours)} ${bar.unit}`,
+    `${number(bar.reference)} ${bar.unit}`,
+    bar.ratio.toFixed(2),
+    `${bar.better === 'higher' ? '≥' : '≤'} ${bar.goal}`,
+    bar.holds ? 'holds' : 'short',
+  ])
+  const all = [['name', 'ours', 'reference', 'ratio', 'goal', ''], ...rows]
+  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? []
+  return all.map((row) =>
+    row
+      .map((cell, column) =>
+        // Numbers to the right, words to the left.
+        column >= 1 && column <= 3 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+function number(value: number): string {
+  if (value >= 1000) return Math.round(value).toLocaleString('en-US')
+  return value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toPrecision(2)
+}
