@@ -1,6 +1,7 @@
 /** What the machine has for the stack without Docker: a clear sentence instead of a stack trace when it is too little. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { javaCommand } from './javaCommand.ts'
 
 const run = promisify(execFile)
 
@@ -9,9 +10,10 @@ const JAVA_MIN_VERSION = 17
 
 export async function javaProblem(): Promise<string | undefined> {
   const version = await javaVersion()
-  if (version === undefined) return 'there is no `java` on this machine (Java 17 or newer is needed)'
+  if (version === undefined)
+    return `there is no working \`${javaCommand()}\` on this machine (Java 17 or newer is needed)`
   if (version < JAVA_MIN_VERSION)
-    return `\`java\` is version ${version}, and Kafka needs ${JAVA_MIN_VERSION} or newer`
+    return `\`${javaCommand()}\` is version ${version}, and Kafka needs ${JAVA_MIN_VERSION} or newer`
   return undefined
 }
 
@@ -24,7 +26,7 @@ export async function mavenProblem(): Promise<string | undefined> {
 
 async function javaVersion(): Promise<number | undefined> {
   // `java -version` writes to standard error, as `openjdk version "17.0.15"` or, before 9, `"1.8.0_392"`.
-  const text = await output('java', ['-version'])
+  const text = await output(javaCommand(), ['-version'])
   const found = /version "(?:1\.)?(\d+)/.exec(text ?? '')?.[1]
   return found === undefined ? undefined : Number(found)
 }

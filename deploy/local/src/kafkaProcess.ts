@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { startChildProcess, type ChildProcess } from './childProcess.ts'
+import { javaCommand } from './javaCommand.ts'
 import { freePort } from './freePort.ts'
 import { brokerAnswers } from './brokerAnswers.ts'
 
@@ -56,7 +57,7 @@ export async function startKafkaProcess({
 
   const child = await startChildProcess({
     name: 'Kafka',
-    command: 'java',
+    command: javaCommand(),
     args: [...JVM, `-Dlog4j2.configurationFile=${LOG4J}`, ...classpath, 'kafka.Kafka', properties],
     logFile,
   })
@@ -108,7 +109,7 @@ async function format(classpath: string[], properties: string, folder: string): 
     'format',
   ]
   try {
-    await run('java', [...args, '-t', clusterId, '-c', properties, '--standalone'], {
+    await run(javaCommand(), [...args, '-t', clusterId, '-c', properties, '--standalone'], {
       timeout: READY_TIMEOUT_MS,
     })
   } catch (error) {
