@@ -1,0 +1,70 @@
+/** What people see of deliveries: metrics, and one log line when a destination stops or starts again. */
+import type { Logger, Metrics } from '@tributary/service-kit'
+import { type Answer, classify } from './classify.ts'
+import type { DestinationMode } from './destinationState.ts'
+
+export interface DispatchObserver {
+  answered(destination: string, answer: Answer, tookMs: number, sinceChangeMs: number): void
+  /** Nothing is sent to it now. Called again and again; only changes are logged. */
+  held(destination: string, mode: DestinationMode, code: string, message?: string): void
+  open(destination: string): void
+}
+
+export function createDispatchObserver(metrics: Metrics, logger: Logger): DispatchObserver {
+  const answers = metrics.counter('delivery_tries_total', 'Tries of deliveries by what came of them', [
+    'destination',
+    'verdict',
+    'code',
+  ])
+  const durations = metrics.histogram('delivery_try_seconds', 'How long a destination takes to answer', [
+    'destination',
+  ])
+  const freshness = metrics.histogram('delivery_freshness_seconds', 'From the change to its delivery', [
+    'destination',
+  ])
+  const heldState = metrics.gauge(
+    'destination_held_state',
+    '1 while nothing is sent to a destination, by why',
+    ['destination', 'mode', 'code'],
+  )
+  const heldNow = new Map<string, { mode: DestinationMode; code: string }>()
+
+  function changed(destination: string, now: { mode: DestinationMode; code: string } | undefined): boolean {
+    const before = heldNow.get(destination)
+    if (before?.mode === now?.mode && before?.code === now?.code) return false
+    if (before) heldState.remove({ destination, ...before })
+    if (now) {
+      heldNow.set(destination, now)
+      heldState.set({ destination, ...now }, 1)
+    } else heldNow.delete(destination)
+    return true
+  }
+
+  return {
+    answered(destination, answer, tookMs, sinceChangeMs) {
+      const { verdict, code, message } = classify(answer)
+      answers.inc({ destination, verdict, code: verdict === 'delivered' ? '' : code })
+      durations.observe({ destination }, tookMs / 1_000)
+      if (verdict === 'delivered') freshness.observe({ destination }, Math.max(0, sinceChangeMs) / 1_000)
+      else logger.debug({ destination, code }, message)
+    },
+    held(destination, mode, code, message) {
+      if (!changed(destination, { mode, code })) return
+      logger.warn(
+        { destination, mode, code },
+        `nothing is sent to "${destination}": ${message ?? EXPLAINED[mode]}`,
+      )
+    },
+    open(destination) {
+      if (changed(destination, undefined)) logger.info({ destination }, `"${destination}" is sent to again`)
+    },
+  }
+}
+
+const EXPLAINED: Readonly<Record<DestinationMode, string>> = {
+  open: 'it is open',
+  failing: 'it has failed too often in a row; it is probed from time to time',
+  waiting: 'it asked to be left alone for a while',
+  paused: 'it needs somebody to change something (address, secret, permission); what is to be sent is kept',
+  disabled: 'it is disabled; change its document to send again',
+}

@@ -1,0 +1,244 @@
+/**
+ * The edge of the delivery tasks: reads what is due from their committed state, sends it, and injects the answers.
+ *
+ *      committed state ──due──▶ pump ──limits──▶ send ──answer──▶ inject ──▶ the task commits ──▶ pump
+ *
+ * Invariants:
+ *  W1. At most one call per (destination, profile) is under way, and the next one is only sent from a committed state
+ *      that knows the answer to the last: that is what keeps the order.
+ *  W2. Each destination has its own rate, its own concurrency and its own state: none waits for another.
+ *  W3. What is held in memory is bounded by the calls under way; everything that waits, waits in the tasks' state.
+ *  W4. An answer that gets lost (the partition moved, the process died) leads to the same call again, under the same
+ *      id: at least once.
+ */
+import type { DestinationDocument, WorkspaceConfiguration } from '@tributary/configuration'
+import type { Delivery, PendingDelivery } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
+import type { StateView, TaskGroup } from '@tributary/stream-runtime'
+import type { Answer } from './classify.ts'
+import type { Answered } from './deliveryTopology.ts'
+import { type Admission, admission } from './destinationState.ts'
+import type { DispatchObserver } from './dispatchObserver.ts'
+import { destinationTable, dueBy, dueTable, queueTable } from './queueRows.ts'
+import { type RateLimit, createRateLimit } from './rateLimit.ts'
+
+/** The tasks of this process, as the dispatcher needs them. */
+export type DeliveryTasks = Pick<TaskGroup<Answered>, 'tasks' | 'view' | 'inject'>
+
+/** One kind of destination. Never throws for what the other side does: that is an answer. */
+export interface Sender {
+  /** What keeps it from sending at all, for example a secret that is not mounted; undefined when nothing does. */
+  blocked(destination: DestinationDocument): { readonly code: string; readonly message: string } | undefined
+  send(destination: DestinationDocument, delivery: Delivery, signal: AbortSignal): Promise<Answer>
+}
+
+export interface DispatcherOptions {
+  readonly tasks: DeliveryTasks
+  /** Partitions of the deliveries in all; a process takes its share of each limit. */
+  readonly partitionCount: number
+  readonly configuration: () => WorkspaceConfiguration | undefined
+  readonly sender: Sender
+  readonly clock: () => number
+  readonly random: () => number
+  readonly observer: DispatchObserver
+  /** A bug or a lost task while an answer is handed over: the process cannot go on. */
+  readonly onFatal: (error: unknown) => void
+}
+
+/** As the Destination document says when it says nothing. */
+const MAX_PER_SECOND = 50
+const MAX_CONCURRENT = 8
+
+/**
+ * An answer that is not committed after a minute was lost with its task (a transaction may take 15 s, a restart some
+ * seconds more): the call is made again (W4).
+ */
+const FORGET_ANSWER_MS = 60_000
+
+interface Call {
+  readonly attempt: number
+  /** When its answer came. */
+  answeredMs?: number
+}
+
+interface Lane {
+  readonly rate: RateLimit
+  /** By partition and key of the row. Stays after the answer until that is committed (W1). */
+  readonly calls: Map<string, Call>
+  /** Calls without an answer yet. */
+  underWay: number
+  lastDeliveredMs: number
+}
+
+export interface Dispatcher {
+  /** Sends whatever may be sent now. Cheap when there is nothing; call it on every commit and every quarter second. */
+  pump(): void
+  /** Stops sending; waits for the answers under way until `graceMs`, then gives them up. */
+  stop(graceMs: number): Promise<void>
+}
+
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const { tasks, clock, observer, partitionCount } = options
+  const lanes = new Map<string, Lane>()
+  const running = new Set<Promise<void>>()
+  const abort = new AbortController()
+  let stopped = false
+
+  function laneOf(destination: string): Lane {
+    let lane = lanes.get(destination)
+    if (!lane) {
+      lane = { rate: createRateLimit(), calls: new Map(), underWay: 0, lastDeliveredMs: 0 }
+      lanes.set(destination, lane)
+    }
+    return lane
+  }
+
+  function pump(only?: string): void {
+    const workspace = options.configuration()
+    if (stopped || !workspace) return
+    const views = tasks
+      .tasks()
+      .map(({ partition }) => tasks.view(partition))
+      .filter((view) => view !== undefined)
+    if (views.length === 0) return
+    for (const destination of workspace.destinations.values()) {
+      if (only !== undefined && destination.id !== only) continue
+      pumpOne(destination, workspace.hashOf(`destination/${destination.id}`) ?? '', views)
+    }
+  }
+
+  function pumpOne(destination: DestinationDocument, document: string, views: readonly StateView[]): void {
+    const lane = laneOf(destination.id)
+    const now = clock()
+    forgetSettled(lane, views, now)
+    const admitted = admit(destination, document, views, lane, now)
+    if (admitted.kind === 'held') {
+      observer.held(destination.id, admitted.mode, admitted.code, admitted.message)
+      return
+    }
+    observer.open(destination.id)
+    const share = views.length / partitionCount
+    const perSecond = (destination.maxPerSecond ?? MAX_PER_SECOND) * share
+    const concurrent = Math.max(1, Math.round((destination.maxConcurrent ?? MAX_CONCURRENT) * share))
+    let free = (admitted.kind === 'probe' ? 1 : concurrent) - lane.underWay
+    if (free <= 0) return
+    for (const due of dueRows(destination.id, views, now, lane.calls.size + free)) {
+      const id = `${due.view.partition}/${due.key}`
+      if (lane.calls.has(id)) continue // W1
+      if (!lane.rate.take(now, perSecond)) return
+      start(destination, document, lane, due, id)
+      free -= 1
+      if (free === 0) return
+    }
+  }
+
+  function admit(
+    destination: DestinationDocument,
+    document: string,
+    views: readonly StateView[],
+    lane: Lane,
+    now: number,
+  ): Admission & { readonly message?: string } {
+    if (destination.disabled === true) return { kind: 'held', mode: 'disabled', code: 'DISABLED_BY_DOCUMENT' }
+    const blocked = options.sender.blocked(destination)
+    if (blocked) return { kind: 'held', mode: 'paused', ...blocked }
+    const states = views
+      .map((view) => view.table(destinationTable).get(destination.id))
+      .filter((state) => state !== undefined)
+    return admission(states, now, document, lane.lastDeliveredMs)
+  }
+
+  function start(
+    destination: DestinationDocument,
+    document: string,
+    lane: Lane,
+    due: DueRow,
+    id: string,
+  ): void {
+    const call: Call = { attempt: due.row.attempts + 1 }
+    lane.calls.set(id, call)
+    lane.underWay += 1
+    const done = deliver(destination, document, lane, due, call)
+      .catch(options.onFatal)
+      .finally(() => running.delete(done))
+    running.add(done)
+  }
+
+  async function deliver(
+    destination: DestinationDocument,
+    document: string,
+    lane: Lane,
+    due: DueRow,
+    call: Call,
+  ): Promise<void> {
+    const { delivery } = due.row
+    const startedMs = clock()
+    const answer = await options.sender.send(destination, delivery, abort.signal)
+    const atMs = clock()
+    call.answeredMs = atMs
+    lane.underWay -= 1
+    // A call that was cut off by the stop says nothing about the destination (W4).
+    if (abort.signal.aborted) return
+    if (answer.kind === 'status' && answer.status >= 200 && answer.status < 300) lane.lastDeliveredMs = atMs
+    observer.answered(destination.id, answer, atMs - startedMs, atMs - delivery.createdTimeMs)
+    tasks.inject(due.view.partition, {
+      row: due.key,
+      deliveryId: delivery.id,
+      attempt: call.attempt,
+      answer,
+      atMs,
+      random: options.random(),
+      document,
+    })
+    // The place is free for another profile; the row itself stays closed until its answer is committed.
+    pump(destination.id)
+  }
+
+  return {
+    pump: () => {
+      pump()
+    },
+    async stop(graceMs) {
+      stopped = true
+      const timer = setTimeout(() => {
+        abort.abort()
+      }, graceMs)
+      await Promise.allSettled(running)
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** Takes away what the committed state has moved past (W1), and what belongs to partitions that went elsewhere. */
+function forgetSettled(lane: Lane, views: readonly StateView[], nowMs: number): void {
+  const byPartition = new Map(views.map((view) => [String(view.partition), view]))
+  for (const [id, call] of lane.calls) {
+    if (call.answeredMs === undefined) continue
+    const slash = id.indexOf('/')
+    const row = byPartition
+      .get(id.slice(0, slash))
+      ?.table(queueTable)
+      .get(id.slice(slash + 1))
+    const settled = !row || row.attempts >= call.attempt
+    if (settled || nowMs - call.answeredMs > FORGET_ANSWER_MS) lane.calls.delete(id)
+  }
+}
+
+interface DueRow {
+  readonly view: StateView
+  readonly key: string
+  readonly row: PendingDelivery & { readonly delivery: Delivery }
+}
+
+/** Due heads of a destination over all partitions, longest due first; at most `most` of each. */
+function dueRows(destination: string, views: readonly StateView[], nowMs: number, most: number): DueRow[] {
+  const { from, to } = dueBy(destination, nowMs)
+  const found: (DueRow & { readonly dueKey: string })[] = []
+  for (const view of views) {
+    for (const [dueKey, key] of view.table(dueTable).range(from, to, most)) {
+      const row = view.table(queueTable).get(key)
+      const delivery = row?.delivery
+      if (row && delivery) found.push({ dueKey, view, key, row: { ...row, delivery } })
+    }
+  }
+  return found.sort((a, b) => (a.dueKey < b.dueKey ? -1 : 1))
+}

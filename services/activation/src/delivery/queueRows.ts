@@ -1,0 +1,73 @@
+/**
+ * Rows of the delivery task's state.
+ *
+ * | table       | key                                             | value                                         |
+ * |-------------|-------------------------------------------------|-----------------------------------------------|
+ * | queue       | destination ‖ profile ‖ order                   | the delivery and its tries                    |
+ * | due         | destination ‖ time ‖ profile                    | key of the queue's row: only heads have one   |
+ * | destination | destination                                     | DestinationState                              |
+ * | order       | "next"                                          | number the next arrival gets                  |
+ */
+import { KEY_SEPARATOR, topics } from '@tributary/contracts'
+import { PendingDelivery } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
+import type { TableSpec } from '@tributary/stream-runtime'
+import { jsonCodec } from '../jsonCodec.ts'
+import type { DestinationState } from './destinationState.ts'
+
+const changeLog = topics.deliveryState
+
+export const queueTable: TableSpec<PendingDelivery> = {
+  name: 'queue',
+  changeLog,
+  codec: {
+    encode: (row) => PendingDelivery.encode(row).finish(),
+    decode: (bytes) => PendingDelivery.decode(bytes),
+  },
+}
+export const dueTable: TableSpec<string> = { name: 'due', changeLog, codec: jsonCodec<string>() }
+export const destinationTable: TableSpec<DestinationState> = {
+  name: 'destination',
+  changeLog,
+  codec: jsonCodec<DestinationState>(),
+}
+export const orderTable: TableSpec<number> = { name: 'order', changeLog, codec: jsonCodec<number>() }
+
+/** Sorts after every character of an id, a number and KEY_SEPARATOR. */
+const AFTER = '~'
+
+export interface KeyRange {
+  readonly from: string
+  readonly to: string
+}
+
+/** Fifteen digits: 10^15 arrivals, and milliseconds until the year 33658. */
+function padded(number: number): string {
+  return String(number).padStart(15, '0')
+}
+
+export function queueKey(destination: string, profile: string, order: number): string {
+  return [destination, profile, padded(order)].join(KEY_SEPARATOR)
+}
+
+/** All waiting deliveries of one destination and profile, oldest first. */
+export function queueOf(destination: string, profile: string): KeyRange {
+  const from = [destination, profile, ''].join(KEY_SEPARATOR)
+  return { from, to: from + AFTER }
+}
+
+export function dueKey(destination: string, dueMs: number, profile: string): string {
+  return [destination, padded(dueMs), profile].join(KEY_SEPARATOR)
+}
+
+/** Heads of one destination that are due by `nowMs`, longest due first. */
+export function dueBy(destination: string, nowMs: number): KeyRange {
+  const prefix = destination + KEY_SEPARATOR
+  return { from: prefix, to: prefix + padded(Math.max(0, nowMs) + 1) }
+}
+
+/** Everything of one destination; of all when it is empty. */
+export function everythingOf(destination: string): KeyRange {
+  if (destination === '') return { from: '', to: AFTER }
+  const prefix = destination + KEY_SEPARATOR
+  return { from: prefix, to: prefix + AFTER }
+}

@@ -1,0 +1,10 @@
+import type { Codec } from '@tributary/stream-runtime'
+
+/** Rows as JSON text, for tables whose rows are few or small. */
+export function jsonCodec<V>(): Codec<V> {
+  return {
+    encode: (value) => Buffer.from(JSON.stringify(value)),
+    decode: (bytes) =>
+      JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as V,
+  }
+}

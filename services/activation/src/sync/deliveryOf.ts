@@ -1,0 +1,49 @@
+/** One change on its way to one destination. Pure: the same change under the same mapping is the same delivery. */
+import { createHash } from 'node:crypto'
+import type { SyncDocument, WorkspaceConfiguration } from '@tributary/configuration'
+import type { Delivery } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
+import type { Change } from './change.ts'
+import { missingConsent } from './consent.ts'
+import { mapFields } from './mapFields.ts'
+import type { ProfileView } from './profileView.ts'
+
+/** 128 bits, hex: the idempotency key = hash(destination, change id, mapping). */
+export function deliveryId(destination: string, changeId: string, mapping: string): string {
+  return createHash('sha256').update(`${destination}\0${changeId}\0${mapping}`).digest('hex').slice(0, 32)
+}
+
+export function deliveryOf(
+  sync: SyncDocument,
+  change: Change,
+  view: ProfileView | undefined,
+  workspace: WorkspaceConfiguration,
+  createdTimeMs: number,
+): Delivery {
+  const mapping = workspace.hashOf(`sync/${sync.id}`) ?? ''
+  const destination = workspace.destinations.get(sync.to)
+  const purpose = destination && missingConsent(destination, workspace.workspace, view)
+  const { record } = change
+  return {
+    id: deliveryId(sync.to, change.id, mapping),
+    destinationId: sync.to,
+    syncId: sync.id,
+    profileId: record.profileId,
+    version: record.version,
+    type: change.type,
+    changeId: change.id,
+    // What must not be sent is not kept either.
+    body: purpose === undefined ? bodyOf(sync, change, view) : '',
+    createdTimeMs,
+    mapping,
+    filtered: purpose === undefined ? '' : `no consent to ${purpose}`,
+  }
+}
+
+/** The shape Standard Webhooks recommends. */
+function bodyOf(sync: SyncDocument, change: Change, view: ProfileView | undefined): string {
+  return JSON.stringify({
+    type: change.type,
+    timestamp: change.record.time,
+    data: mapFields(sync, change, view),
+  })
+}

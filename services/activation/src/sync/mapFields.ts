@@ -1,0 +1,42 @@
+/**
+ * What a sync sends: the whole change record, or the fields of its mapping. Pure.
+ *
+ * A field whose path leads nowhere is null, never left out: the shape of a call does not depend on the person.
+ */
+import type { SyncDocument } from '@tributary/configuration'
+import type { Json } from '@tributary/contracts'
+import type { Change } from './change.ts'
+import { type ProfileView, readView } from './profileView.ts'
+
+export function mapFields(sync: SyncDocument, change: Change, view: ProfileView | undefined): Json {
+  if (sync.fields === undefined) return change.record as unknown as Json
+  const out: { [field: string]: Json } = {}
+  for (const [field, source] of Object.entries(sync.fields)) {
+    out[field] = typeof source === 'string' ? readItem(source, change, view) : (source.const as Json)
+  }
+  return out
+}
+
+/** Paths of the item: those of the change itself, then those of the profile. */
+function readItem(path: string, change: Change, view: ProfileView | undefined): Json {
+  const { record } = change
+  switch (path) {
+    case 'profileId':
+      return record.profileId
+    case 'version':
+      return record.version
+    case 'time':
+      return record.time
+    case 'change':
+      return change.of === 'audience' ? change.record.change : change.record.op
+    case 'audience':
+      return change.of === 'audience' ? change.record.audience : null
+    case 'mergedInto':
+      return change.of === 'profile' ? (change.record.mergedInto ?? null) : null
+    default:
+  }
+  if (!view) return null
+  const type = /^identifiers\.(.+)$/.exec(path)?.[1]
+  if (type !== undefined) return view.identifiers.find((one) => one.type === type)?.value ?? null
+  return readView(view, path)
+}

@@ -1,0 +1,151 @@
+/**
+ * The sync task: turns changes of profiles and audiences into deliveries. One task per profile partition.
+ *
+ *      profile-changes ──fold──▶ view of the profile ──┐
+ *                                                      ├── mapping ──▶ deliveries
+ *      audience-changes ──(waits for its version)──────┘
+ *
+ * The two inputs are written in one transaction but read apart, so either may come first. Every audience change
+ * repeats the version of the profile change it belongs to, and each version has exactly one profile change; that
+ * joins them:
+ *
+ * Invariants:
+ *  Y1. An audience change is mapped from a view at its version or newer, never an older one: it waits until the view
+ *      has reached it.
+ *  Y2. Changes of one kind keep their order per profile. A profile change and an audience change of one batch may
+ *      change places; both carry the version.
+ *  Y3. Nothing waits for ever: after MAX_WAIT_MS a change whose version never came (its record is older than the
+ *      retention) is sent with what is known.
+ *  Y4. The same records give the same deliveries with the same ids: no clock, no randomness.
+ */
+import type { WorkspaceConfiguration } from '@tributary/configuration'
+import { KEY_SEPARATOR, topics } from '@tributary/contracts'
+import { DeliveryRecord } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
+import type { Input, Processor, StepContext, TableSpec, Topology } from '@tributary/stream-runtime'
+import { jsonCodec } from '../jsonCodec.ts'
+import { type Change, changeOf } from './change.ts'
+import { deliveryOf } from './deliveryOf.ts'
+import { type ProfileView, foldChange } from './profileView.ts'
+import { wants } from './wants.ts'
+
+/** Both records are in the log within one transaction, so seconds are enough; minutes also cover a slow restart. */
+const MAX_WAIT_MS = 10 * 60_000
+
+export const viewTable: TableSpec<ProfileView> = {
+  name: 'view',
+  changeLog: topics.syncState,
+  codec: jsonCodec<ProfileView>(),
+}
+
+interface Waiting {
+  readonly change: Change
+  readonly createdTimeMs: number
+  /** Set by the first tick that meets it: the clock of the broker and that of ticks are not one. */
+  readonly giveUpMs: number | null
+}
+
+/** Key: profile id ‖ version ‖ id of the change. */
+export const waitingTable: TableSpec<Waiting> = {
+  name: 'waiting',
+  changeLog: topics.syncState,
+  codec: jsonCodec<Waiting>(),
+}
+
+export function createSyncTopology(): Topology<WorkspaceConfiguration> {
+  return {
+    name: 'sync',
+    inputs: [topics.profileChanges, topics.audienceChanges],
+    tables: [viewTable, waitingTable],
+    metaLog: topics.syncState,
+    create: () => new SyncProcessor(),
+  }
+}
+
+class SyncProcessor implements Processor<WorkspaceConfiguration> {
+  #workspace: WorkspaceConfiguration | undefined
+
+  step(context: StepContext, input: Input<WorkspaceConfiguration>): void {
+    switch (input.kind) {
+      case 'configuration':
+        this.#workspace = input.configuration.value
+        return
+      case 'record': {
+        const change = changeOf(input.record)
+        if (!change) return
+        if (change.of === 'profile') this.#profileChanged(context, change, input.record.timestampMs)
+        else this.#audienceChanged(context, change, input.record.timestampMs)
+        return
+      }
+      case 'tick':
+        this.#stopWaiting(context, input.nowMs)
+        return
+      case 'injected':
+    }
+  }
+
+  #profileChanged(context: StepContext, change: Change & { of: 'profile' }, timestampMs: number): void {
+    const { record } = change
+    const views = context.table(viewTable)
+    const before = views.get(record.profileId)
+    const after = foldChange(before, record)
+    // Read a second time (V2): it was sent when it came first.
+    if (before && after === before) return
+    if (after) views.put(record.profileId, after)
+    else if (before) views.delete(record.profileId)
+    this.#deliver(context, change, after ?? before, timestampMs)
+    this.#release(context, record.profileId, record.version, after ?? before)
+  }
+
+  #audienceChanged(context: StepContext, change: Change & { of: 'audience' }, timestampMs: number): void {
+    const { profileId, version } = change.record
+    if (!this.#wanted(change)) return
+    const view = context.table(viewTable).get(profileId)
+    if (view && view.version >= version) this.#deliver(context, change, view, timestampMs)
+    else {
+      const key = [profileId, version, change.id].join(KEY_SEPARATOR)
+      context.table(waitingTable).put(key, { change, createdTimeMs: timestampMs, giveUpMs: null }) // Y1
+    }
+  }
+
+  /** Audience changes of a profile up to a version, in the order of their versions. */
+  #release(context: StepContext, profileId: string, version: string, view: ProfileView | undefined): void {
+    const waiting = context.table(waitingTable)
+    const from = profileId + KEY_SEPARATOR
+    const to = `${profileId}${KEY_SEPARATOR}${version}${KEY_SEPARATOR}~`
+    for (const [key, { change, createdTimeMs }] of Array.from(waiting.range(from, to))) {
+      waiting.delete(key)
+      this.#deliver(context, change, view, createdTimeMs)
+    }
+  }
+
+  /** Y3. The table is all but always empty, so looking through it costs nothing. */
+  #stopWaiting(context: StepContext, nowMs: number): void {
+    const waiting = context.table(waitingTable)
+    for (const [key, row] of Array.from(waiting.range('', '~'))) {
+      if (row.giveUpMs === null) waiting.put(key, { ...row, giveUpMs: nowMs + MAX_WAIT_MS })
+      else if (row.giveUpMs <= nowMs) {
+        waiting.delete(key)
+        const view = context.table(viewTable).get(row.change.record.profileId)
+        this.#deliver(context, row.change, view, row.createdTimeMs)
+      }
+    }
+  }
+
+  #wanted(change: Change): boolean {
+    return [...(this.#workspace?.syncs.values() ?? [])].some((sync) => wants(sync, change))
+  }
+
+  #deliver(context: StepContext, change: Change, view: ProfileView | undefined, createdTimeMs: number): void {
+    const workspace = this.#workspace
+    if (!workspace) return
+    for (const sync of workspace.syncs.values()) {
+      if (!wants(sync, change)) continue
+      const delivery = deliveryOf(sync, change, view, workspace, createdTimeMs)
+      context.send({
+        topic: topics.deliveries,
+        key: `${delivery.destinationId}${KEY_SEPARATOR}${delivery.profileId}`,
+        value: DeliveryRecord.encode({ delivery, stamp: undefined }).finish(),
+      })
+    }
+  }
+}
