@@ -1,1 +1,30 @@
-export {}
+export type { KafkaRecord } from './committedRecords.ts'
+export { createKafka, type Kafka, type KafkaConnection, type KafkaLogger } from './connection.ts'
+export {
+  type AssignedPartition,
+  type ConsumerGroup,
+  type ConsumerGroupOptions,
+  createConsumerGroup,
+  type GroupBatch,
+  type OutOfRange,
+} from './consumerGroup.ts'
+export * from './createAdmin.ts'
+export { type FollowedTopic, followTopic, type FollowTopicOptions } from './followTopic.ts'
+export { KafkaFault, type KafkaFaultCode } from './kafkaFault.ts'
+export type { PartitionOffsets } from './listOffsets.ts'
+export {
+  createPlainProducer,
+  type PlainProducer,
+  type PlainProducerOptions,
+  type PlainRecord,
+  type WrittenTo,
+} from './plainProducer.ts'
+export { type ReadRecords, readTopic, type ReadTopicOptions } from './readTopic.ts'
+export {
+  checkTopics,
+  createTopics,
+  type CreateTopicsOptions,
+  requireTopics,
+  type TopicProblem,
+  type TopicsOptions,
+} from './topics.ts'
