@@ -28,3 +28,4 @@ export {
   type TopicProblem,
   type TopicsOptions,
 } from './topics.ts'
+export { topicSettings } from './topicSettings.ts'
