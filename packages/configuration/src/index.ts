@@ -21,7 +21,8 @@ export {
   type SourceFile,
 } from './parseDocuments.ts'
 export { type Substitutions } from './substitute.ts'
-export { formatProblem, validateWorkspace } from './validateWorkspace.ts'
+export { formatProblem, validateDocuments, validateWorkspace } from './validateWorkspace.ts'
+export { documentsToYaml } from './documentsToYaml.ts'
 export { jsonSchemas, schemaText, type JsonSchema, type SchemaName } from './jsonSchemas.ts'
 export * from './revisions.ts'
 export { writeRevision, type ConfigLog, type WriteOutcome } from './writeRevision.ts'

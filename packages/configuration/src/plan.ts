@@ -119,7 +119,7 @@ function classify(
       if ('prefer' in document) return change('live', 'decided where profiles are folded')
       return change(
         'back-fill',
-        `counts from its adoption on; earlier events come with the back-fill, not yet run`,
+        'counts events from its adoption on; the back-fill of earlier ones is not yet run',
       )
     case 'Audience':
       if (action === 'delete') return change('live', 'its members leave it')

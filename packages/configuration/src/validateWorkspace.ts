@@ -1,3 +1,4 @@
+import { checkDocument } from './check/checkDocument.ts'
 import { checkReferences } from './check/checkReferences.ts'
 import { documentName, type Document } from './model/index.ts'
 import { problemOf, type ParsedDocument, type Problem } from './parseDocuments.ts'
@@ -26,6 +27,25 @@ export function validateWorkspace(
       ...(document && { document: documentName(document) }),
     }
   })
+}
+
+/**
+ * What is wrong with documents that came from no file: those of a plan, or of an earlier revision. Places are names
+ * of documents.
+ */
+export function validateDocuments(documents: readonly Document[]): Problem[] {
+  const own = documents.flatMap((document) =>
+    checkDocument(document.kind, document).map((finding) => ({ ...finding, document })),
+  )
+  const findings = own.some((finding) => !finding.notYet) ? own : [...own, ...checkReferences(documents)]
+  return findings.map((finding) => ({
+    file: finding.document ? documentName(finding.document) : 'workspace',
+    line: 0,
+    column: 0,
+    message: finding.path.length > 0 ? `${finding.path.join('.')}: ${finding.message}` : finding.message,
+    ...(finding.document && { document: documentName(finding.document) }),
+    ...(finding.notYet && { notYet: true }),
+  }))
 }
 
 /** "shop.yaml:12:7: unknown key …", as compilers write it, so that editors can jump there. */

@@ -2,10 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { Revision } from '@tributary/contracts/generated/tributary/config/v1/revision'
-import type { Document } from './model/index.ts'
+import { documentName, type Document } from './model/index.ts'
+import { documentsToYaml } from './documentsToYaml.ts'
 import { parseDocuments } from './parseDocuments.ts'
 import { nextRevision, toRevisionDocument } from './revisions.ts'
-import { validateWorkspace } from './validateWorkspace.ts'
+import { formatProblem, validateDocuments, validateWorkspace } from './validateWorkspace.ts'
 import { buildWorkspace, UnusableRevision } from './workspaceConfiguration.ts'
 
 const folder = join(import.meta.dirname, '../../../examples/shop')
@@ -106,5 +107,28 @@ test('a revision of a newer version, or without a workspace, is refused with the
   })
   expect(() => buildWorkspace(newer)).toThrow(
     'revision 9 cannot be used: it has a document of kind Consent, unknown here',
+  )
+})
+
+test('documents written as YAML are read back as the same documents', () => {
+  const odd: Document = {
+    kind: 'Trait',
+    id: 'odd',
+    description: 'costs ${PRICE}, "yes", no: 1',
+    count: { event: 'on' },
+  }
+  const files = [...documentsToYaml([...documents, odd])].map(([name, text]) => ({ name, text }))
+  const again = parseDocuments(files)
+  expect(again.problems).toEqual([])
+  const byName = (each: readonly Document[]) =>
+    new Map(each.map((document) => [documentName(document), document]))
+  expect(byName(again.documents.map((each) => each.document))).toEqual(byName([...documents, odd]))
+})
+
+test('documents that come from no file are checked as those of a file are', () => {
+  expect(validateDocuments(documents)).toEqual([])
+  const broken = documents.filter((document) => document.kind !== 'Trait')
+  expect(validateDocuments(broken).map(formatProblem)).toContain(
+    'audience/big_spenders: where.all.0.trait: there is no Trait document `spend` (a trait people send is written traits.spend)',
   )
 })

@@ -1,0 +1,204 @@
+import type { Command } from 'commander'
+import {
+  heldRevision,
+  nextRevision,
+  planChanges,
+  writeRevision,
+  type LoggedRevision,
+  type Plan,
+} from '@tributary/configuration'
+import { configLog, loadRevisions } from '../configurationAccess.ts'
+import type { ConnectionFlags } from '../connections.ts'
+import { CommandError, type Context, type ExitCode } from '../context.ts'
+import { JobReader, type JobStatus } from '../jobs.ts'
+import type { KafkaDoor } from '../kafkaDoor.ts'
+import { wholeNumber, withJson, withKafka, withSubstitutions } from '../options.ts'
+import { createPaint } from '../output/paint.ts'
+import { planText } from '../output/planText.ts'
+import {
+  isPlanFile,
+  proposeDocuments,
+  proposeFiles,
+  proposePlanFile,
+  refuseRefused,
+  type Proposal,
+  type ProposalFlags,
+} from '../proposal.ts'
+import { waitForJob } from '../waitForJob.ts'
+import { withDoor, type OpenDoor } from '../withDoor.ts'
+
+interface WriteFlags extends ConnectionFlags {
+  readonly json?: true
+  readonly wait?: true
+  readonly timeout: number
+  readonly message?: string
+  readonly author?: string
+}
+
+type ApplyFlags = WriteFlags & ProposalFlags
+
+function withWriting(command: Command): Command {
+  return withKafka(
+    withJson(
+      command
+        .option('-m, --message <text>', 'why, for the history')
+        .option('--author <name>', 'who, for the history; the user of this machine when not given')
+        .option('--wait', 'wait until every service computes what the new revision says')
+        .option('--timeout <seconds>', 'how long to wait', wholeNumber, 300),
+    ),
+  )
+}
+
+export function applyCommand(
+  program: Command,
+  context: Context,
+  done: (code: ExitCode) => void,
+  open: OpenDoor,
+): void {
+  const command = program
+    .command('apply')
+    .description('make a folder, or a plan that was kept, the revision in force')
+    .argument('<dir|plan.json>', 'folder or file with YAML documents, or what `plan --out` wrote')
+    .option('--prune', 'delete what is in force, managed by files, and not in the folder')
+    .action(async (place: string, flags: ApplyFlags) => {
+      const code = await withDoor(context, flags, open, (door) =>
+        write(context, door, flags, (held) =>
+          isPlanFile(context, place)
+            ? proposePlanFile(context, place, held)
+            : proposeFiles(context, place, held, flags),
+        ),
+      )
+      done(code)
+    })
+  withWriting(withSubstitutions(command))
+}
+
+export function rollbackCommand(
+  program: Command,
+  context: Context,
+  done: (code: ExitCode) => void,
+  open: OpenDoor,
+): void {
+  const command = program
+    .command('rollback')
+    .description('write a new revision that holds what an earlier one held')
+    .argument('<revision>', 'number of the earlier revision, see `tributary history`', wholeNumber)
+    .action(async (revision: number, flags: WriteFlags) => {
+      const message = flags.message ?? `back to revision ${revision}`
+      const code = await withDoor(context, flags, open, async (door) => {
+        const earlier = (await loadRevisions(door)).find(
+          (each) => each.accepted && each.revision.revision === revision,
+        )
+        if (!earlier) throw new CommandError(`there is no revision ${revision}; see \`tributary history\``)
+        return write(context, door, { ...flags, message }, (held) =>
+          proposeDocuments(earlier.revision.documents, held),
+        )
+      })
+      done(code)
+    })
+  withWriting(command)
+}
+
+async function write(
+  context: Context,
+  door: KafkaDoor,
+  flags: WriteFlags,
+  propose: (held: LoggedRevision | undefined) => Proposal,
+): Promise<ExitCode> {
+  const paint = createPaint(context.colour)
+  const revisions = await loadRevisions(door)
+  const held = heldRevision(revisions)
+  const { plan, documents } = propose(held)
+  refuseRefused(plan)
+  if (plan.changes.length === 0) {
+    if (!flags.json) context.out(planText(plan, paint))
+    const job =
+      flags.wait && held && causesJob(planOf(revisions, held))
+        ? await waitFor(context, door, held.offset, flags)
+        : undefined
+    if (flags.json)
+      context.out(
+        JSON.stringify({ applied: false, revision: plan.parent, plan, ...(job && { job }) }, null, 2),
+      )
+    return exitCodeOf(job)
+  }
+  const revision = nextRevision(held?.revision, documents, {
+    author: flags.author ?? context.user,
+    message: flags.message ?? '',
+    createdAtMs: context.now(),
+  })
+  const outcome = await writeRevision(configLog(door), revision)
+  if (!outcome.won) throw new CommandError(lostSentence(outcome.by, revision.parent))
+  if (!flags.json) {
+    context.out(planText(plan, paint))
+    context.out(paint.green(`applied as revision ${revision.revision}`))
+  }
+  const job = flags.wait && causesJob(plan) ? await waitFor(context, door, outcome.offset, flags) : undefined
+  if (flags.json)
+    context.out(
+      JSON.stringify(
+        { applied: true, revision: revision.revision, offset: outcome.offset, plan, ...(job && { job }) },
+        null,
+        2,
+      ),
+    )
+  return exitCodeOf(job)
+}
+
+function lostSentence(by: LoggedRevision | undefined, parent: number): string {
+  if (!by)
+    return 'the revision was written but cannot be read back; look at `tributary history` and apply again'
+  const { revision, author, message } = by.revision
+  return (
+    `${author === '' ? 'somebody' : author} applied revision ${revision}${message === '' ? '' : ` (${message})`} first; ` +
+    `nothing of yours holds. Look at it with \`tributary diff ${parent} ${revision}\` and apply again`
+  )
+}
+
+/** What a revision that is in force changed. */
+function planOf(revisions: readonly LoggedRevision[], held: LoggedRevision): Plan {
+  const parent = revisions.find((each) => each.accepted && each.revision.revision === held.revision.parent)
+  return planChanges(held.revision.parent, parent?.revision.documents ?? [], held.revision.documents)
+}
+
+/** Traits, audiences and identity are adopted by a job; all else holds once it is read. */
+function causesJob(plan: Plan): boolean {
+  return plan.changes.some(({ document }) => /^(trait|audience|identity)\//.test(document))
+}
+
+interface Waited {
+  readonly state: JobStatus['state'] | 'unknown'
+  readonly message: string
+}
+
+async function waitFor(
+  context: Context,
+  door: KafkaDoor,
+  job: number,
+  flags: WriteFlags,
+): Promise<Waited | undefined> {
+  const reader = new JobReader(door)
+  const status = await waitForJob(reader, {
+    job,
+    timeoutMs: flags.timeout * 1000,
+    now: context.now,
+    interrupted: context.interrupted,
+    onProgress: (progress) => {
+      if (!flags.json)
+        context.err(
+          `job ${job}: ${progress.state}, ${progress.done} of ${progress.total} steps${progress.message === '' ? '' : `, ${progress.message}`}`,
+        )
+    },
+  })
+  if (status?.state === 'done') return { state: 'done', message: status.message }
+  if (status?.state === 'failed') throw new CommandError(`job ${job} failed: ${status.message}`)
+  throw new CommandError(
+    status
+      ? `job ${job} is not done after ${flags.timeout} s (${status.done} of ${status.total} steps); it goes on: see \`tributary status\``
+      : `no service has taken job ${job} up within ${flags.timeout} s: is the profile-store running? The revision is written and will be adopted when it is`,
+  )
+}
+
+function exitCodeOf(job: Waited | undefined): ExitCode {
+  return job === undefined || job.state === 'done' ? 0 : 1
+}

@@ -1,0 +1,32 @@
+import type { TopicSpec } from '@tributary/contracts'
+import type { TopicProblem } from '@tributary/kafka'
+
+export interface DoorRecord {
+  readonly partition: number
+  readonly offset: number
+  readonly timestampMs: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: Readonly<Record<string, Buffer | string | undefined>>
+}
+
+/** Kafka as the commands see it; topics are catalogue entries. */
+export interface KafkaDoor {
+  /** First offset and next offset of each partition; undefined when the topic does not exist. */
+  bounds(topic: TopicSpec): Promise<readonly { readonly start: number; readonly end: number }[] | undefined>
+  /** Committed records of one partition from an offset until the end it had when asked. */
+  read(topic: TopicSpec, partition: number, from: number, until: number): AsyncIterable<DoorRecord>
+  append(
+    topic: TopicSpec,
+    partition: number,
+    key: string,
+    value: Uint8Array,
+  ): Promise<{ readonly offset: number }>
+  /** Creates the topics that are missing; their names. */
+  createTopics(): Promise<readonly string[]>
+  checkTopics(): Promise<readonly TopicProblem[]>
+  /** How many brokers there are. */
+  ping(): Promise<number>
+  topicName(topic: TopicSpec): string
+  close(): Promise<void>
+}

@@ -1,0 +1,77 @@
+import { allTopics, topicName, type TopicSpec } from '@tributary/contracts'
+import {
+  checkTopics,
+  createAdmin,
+  createKafka,
+  createPlainProducer,
+  createTopics,
+  KafkaFault,
+  readTopic,
+} from '@tributary/kafka'
+import type { KafkaTarget } from './connections.ts'
+import { CommandError } from './context.ts'
+import type { KafkaDoor } from './kafkaDoor.ts'
+
+/** The real Kafka behind the commands; one sentence when it cannot be reached. */
+export async function openKafkaDoor(target: KafkaTarget): Promise<KafkaDoor> {
+  const kafka = createKafka(target.connection)
+  const where = target.connection.brokers.join(', ')
+  const admin = await saying(where, () => createAdmin(kafka))
+  const nameOf = (topic: TopicSpec) => topicName(target.topicPrefix, topic)
+  const catalogue = { topics: allTopics, counts: target.counts, prefix: target.topicPrefix }
+  return {
+    topicName: nameOf,
+    bounds: (topic) =>
+      saying(where, async () => {
+        try {
+          const offsets = await admin.offsets(nameOf(topic))
+          return offsets.map(({ start, committedEnd }) => ({ start, end: committedEnd }))
+        } catch (error) {
+          if (error instanceof KafkaFault && error.code === 'topic-missing') return undefined
+          throw error
+        }
+      }),
+    async *read(topic, partition, from, until) {
+      const chunks = readTopic(kafka, { topic: nameOf(topic), partition, from, until })
+      for (;;) {
+        const next = await saying(where, () => chunks.next())
+        if (next.done) return
+        for (const record of next.value.records) yield { ...record, partition }
+      }
+    },
+    append: (topic, partition, key, value) =>
+      saying(where, async () => {
+        const producer = await createPlainProducer(kafka)
+        try {
+          const [written] = await producer.send([{ topic: nameOf(topic), partition, key, value }])
+          return { offset: written!.offset }
+        } finally {
+          await producer.close()
+        }
+      }),
+    createTopics: () =>
+      saying(where, () =>
+        createTopics(kafka, {
+          ...catalogue,
+          replicationFactor: target.replicationFactor,
+          minInSyncReplicas: target.minIsr,
+        }),
+      ),
+    checkTopics: () => saying(where, () => checkTopics(kafka, catalogue)),
+    ping: () => saying(where, async () => (await admin.ping()).brokers),
+    close: () => admin.close(),
+  }
+}
+
+async function saying<T>(where: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    if (!(error instanceof KafkaFault)) throw error
+    throw new CommandError(
+      error.code === 'unavailable'
+        ? `Kafka does not answer at ${where} (${error.message}): is it running, and are the addresses right?`
+        : error.message,
+    )
+  }
+}

@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { JobReader, JobStatus } from './jobs.ts'
+
+/** How often the jobs topic is looked at, ms: people see movement, Kafka does not notice. */
+const LOOK_EVERY_MS = 250
+
+export interface WaitOptions {
+  readonly job: number
+  readonly timeoutMs: number
+  readonly now: () => number
+  readonly interrupted: AbortSignal
+  readonly onProgress: (status: JobStatus) => void
+}
+
+/** The last state of a job: done, failed, or what it was when the time was over (undefined: never heard of). */
+export async function waitForJob(
+  reader: Pick<JobReader, 'read' | 'jobs'>,
+  options: WaitOptions,
+): Promise<JobStatus | undefined> {
+  const deadline = options.now() + options.timeoutMs
+  let shown = ''
+  for (;;) {
+    await reader.read()
+    const status = reader.jobs.get(options.job)
+    if (status) {
+      const text = JSON.stringify([status.state, status.done, status.total, status.message])
+      if (text !== shown) options.onProgress(status)
+      shown = text
+      if (status.state !== 'running') return status
+    }
+    if (options.now() >= deadline || options.interrupted.aborted) return status
+    await sleep(LOOK_EVERY_MS, undefined, { signal: options.interrupted }).catch(() => undefined)
+  }
+}
