@@ -13,7 +13,7 @@ import { type ProcessorDriver, createProcessorDriver } from '@tributary/stream-r
 import { delivery } from '../testing/deliveries.ts'
 import { BACK_OFF_MS } from './backOff.ts'
 import { type Answered, createDeliveryTopology } from './deliveryTopology.ts'
-import { destinationTable, dueBy, dueTable, everythingOf, queueTable } from './queueRows.ts'
+import { destinationTable, dueBy, dueTable, everythingOf, pendingTable, queueTable } from './queueRows.ts'
 
 type Driver = ProcessorDriver<WorkspaceConfiguration, Answered>
 
@@ -75,7 +75,9 @@ function sent(driver: Driver): { outcomes: DeliveryOutcome[]; dead: DeadLetter[]
 function rows(driver: Driver): number {
   const { from, to } = everythingOf('')
   return (
-    [...driver.table(queueTable).range(from, to)].length + [...driver.table(dueTable).range(from, to)].length
+    [...driver.table(pendingTable).range(from, to)].length +
+    [...driver.table(queueTable).range(from, to)].length +
+    [...driver.table(dueTable).range(from, to)].length
   )
 }
 
@@ -110,6 +112,20 @@ test('one that failed waits, its followers wait behind it, others go on', () => 
   ])
   expect(dueIds(driver, 1_000 + BACK_OFF_MS[0]! - 1)).toEqual(['c'])
   expect(dueIds(driver, 1_000 + BACK_OFF_MS[0]!)).toEqual(['c', 'a'])
+})
+
+test('the number of pending deliveries is known per destination', () => {
+  const driver = start(delivery('a'), delivery('b'), delivery('c', { destinationId: 'erp' }))
+  const pending = (): unknown[] => [...driver.table(pendingTable).range('', '~')]
+  expect(pending()).toEqual([
+    ['crm', 2],
+    ['erp', 1],
+  ])
+  answer(driver, 'a')
+  sent(driver)
+  answer(driver, 'b', { status: 422 })
+  sent(driver)
+  expect(pending()).toEqual([['erp', 1]])
 })
 
 test('tries and waits survive a restart', () => {

@@ -12,10 +12,11 @@
  *  Q1. Per destination and profile only the oldest delivery is due; the next one follows when it is delivered or dead.
  *  Q2. An answer counts once: one that is not about the present try of the present head is ignored.
  *  Q3. Every delivery ends in exactly one of the outcomes delivered, dead and filtered.
- *  Q4. Nothing here has a clock or randomness: both come with the answer.
+ *  Q4. The number of pending deliveries of a destination is the number of its rows in the queue.
+ *  Q5. Nothing here has a clock or randomness: both come with the answer.
  */
 import type { WorkspaceConfiguration } from '@tributary/configuration'
-import { topics } from '@tributary/contracts'
+import { KEY_SEPARATOR, topics } from '@tributary/contracts'
 import {
   DeadLetter,
   type Delivery,
@@ -28,7 +29,16 @@ import type { Input, Processor, StepContext, Topology } from '@tributary/stream-
 import { backOff } from './backOff.ts'
 import { type Answer, type Classified, classify } from './classify.ts'
 import { afterAnswer } from './destinationState.ts'
-import { destinationTable, dueKey, dueTable, orderTable, queueKey, queueOf, queueTable } from './queueRows.ts'
+import {
+  destinationTable,
+  dueKey,
+  dueTable,
+  orderTable,
+  pendingTable,
+  queueKey,
+  queueOf,
+  queueTable,
+} from './queueRows.ts'
 
 /** What the dispatcher says about one try. */
 export interface Answered {
@@ -49,7 +59,7 @@ export function createDeliveryTopology(): Topology<WorkspaceConfiguration, Answe
   return {
     name: 'delivery',
     inputs: [topics.deliveries],
-    tables: [queueTable, dueTable, destinationTable, orderTable],
+    tables: [queueTable, dueTable, destinationTable, orderTable, pendingTable],
     metaLog: topics.deliveryState,
     create: () => new DeliveryProcessor(),
   }
@@ -81,6 +91,7 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Answered> {
     const nextTryMs = isHead ? nowMs : 0
     queue.put(key, { delivery, attempts: 0, failures: 0, nextTryMs, lastCode: '' })
     if (isHead) context.table(dueTable).put(dueKey(destinationId, nowMs, profileId), key)
+    addPending(context, destinationId, 1)
   }
 
   #answered(context: StepContext, answered: Answered): void {
@@ -161,7 +172,7 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Answered> {
     context.send({
       topic: topics.deadLetters,
       partition: context.partition,
-      key: `${delivery.destinationId}|${delivery.profileId}`,
+      key: delivery.destinationId + KEY_SEPARATOR + delivery.profileId,
       value: DeadLetter.encode({ delivery, last, attempts: answered.attempt, stamp: undefined }).finish(),
     })
     this.#next(context, answered.row, row, delivery, answered.atMs)
@@ -173,6 +184,7 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Answered> {
     const queue = context.table(queueTable)
     const due = context.table(dueTable)
     queue.delete(key)
+    addPending(context, destinationId, -1)
     due.delete(dueKey(destinationId, row.nextTryMs, profileId))
     const { from, to } = queueOf(destinationId, profileId)
     const head = [...queue.range(from, to, 1)][0]
@@ -180,6 +192,14 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Answered> {
     queue.put(head[0], { ...head[1], nextTryMs: nowMs })
     due.put(dueKey(destinationId, nowMs, profileId), head[0])
   }
+}
+
+/** Q4. */
+function addPending(context: StepContext, destination: string, change: 1 | -1): void {
+  const table = context.table(pendingTable)
+  const count = (table.get(destination) ?? 0) + change
+  if (count > 0) table.put(destination, count)
+  else table.delete(destination)
 }
 
 function outcome(

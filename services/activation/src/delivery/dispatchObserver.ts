@@ -4,7 +4,9 @@ import { type Answer, classify } from './classify.ts'
 import type { DestinationMode } from './destinationState.ts'
 
 export interface DispatchObserver {
-  answered(destination: string, answer: Answer, tookMs: number, sinceChangeMs: number): void
+  answered(destination: string, answer: Answer, times: { tookMs: number; sinceChangeMs: number }): void
+  /** Given up; the whole item lies in the dead letters. */
+  dead(destination: string, code: string): void
   /** Nothing is sent to it now. Called again and again; only changes are logged. */
   held(destination: string, mode: DestinationMode, code: string, message?: string): void
   open(destination: string): void
@@ -27,6 +29,10 @@ export function createDispatchObserver(metrics: Metrics, logger: Logger): Dispat
     '1 while nothing is sent to a destination, by why',
     ['destination', 'mode', 'code'],
   )
+  const deadLetters = metrics.counter('dead_letters_total', 'Deliveries that were given up', [
+    'destination',
+    'code',
+  ])
   const heldNow = new Map<string, { mode: DestinationMode; code: string }>()
 
   function changed(destination: string, now: { mode: DestinationMode; code: string } | undefined): boolean {
@@ -41,12 +47,19 @@ export function createDispatchObserver(metrics: Metrics, logger: Logger): Dispat
   }
 
   return {
-    answered(destination, answer, tookMs, sinceChangeMs) {
+    answered(destination, answer, { tookMs, sinceChangeMs }) {
       const { verdict, code, message } = classify(answer)
       answers.inc({ destination, verdict, code: verdict === 'delivered' ? '' : code })
       durations.observe({ destination }, tookMs / 1_000)
       if (verdict === 'delivered') freshness.observe({ destination }, Math.max(0, sinceChangeMs) / 1_000)
       else logger.debug({ destination, code }, message)
+    },
+    dead(destination, code) {
+      deadLetters.inc({ destination, code })
+      logger.warn(
+        { destination, code },
+        `a delivery to "${destination}" is given up: it lies in the dead letters`,
+      )
     },
     held(destination, mode, code, message) {
       if (!changed(destination, { mode, code })) return

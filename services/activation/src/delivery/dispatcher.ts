@@ -14,7 +14,8 @@
 import type { DestinationDocument, WorkspaceConfiguration } from '@tributary/configuration'
 import type { Delivery, PendingDelivery } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import type { StateView, TaskGroup } from '@tributary/stream-runtime'
-import type { Answer } from './classify.ts'
+import { backOff } from './backOff.ts'
+import { type Answer, classify } from './classify.ts'
 import type { Answered } from './deliveryTopology.ts'
 import { type Admission, admission } from './destinationState.ts'
 import type { DispatchObserver } from './dispatchObserver.ts'
@@ -179,7 +180,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     // A call that was cut off by the stop says nothing about the destination (W4).
     if (abort.signal.aborted) return
     if (answer.kind === 'status' && answer.status >= 200 && answer.status < 300) lane.lastDeliveredMs = atMs
-    observer.answered(destination.id, answer, atMs - startedMs, atMs - delivery.createdTimeMs)
+    observer.answered(destination.id, answer, {
+      tookMs: atMs - startedMs,
+      sinceChangeMs: atMs - delivery.createdTimeMs,
+    })
+    const { verdict, code } = classify(answer)
+    const givenUp =
+      verdict === 'item' || (verdict === 'retry' && backOff(due.row.failures + 1, 0) === undefined)
+    if (givenUp) observer.dead(destination.id, code)
     tasks.inject(due.view.partition, {
       row: due.key,
       deliveryId: delivery.id,

@@ -7,6 +7,7 @@
  * | due         | destination ‖ time ‖ profile                    | key of the queue's row: only heads have one   |
  * | destination | destination                                     | DestinationState                              |
  * | order       | "next"                                          | number the next arrival gets                  |
+ * | pending     | destination                                     | how many rows the queue has for it            |
  */
 import { KEY_SEPARATOR, topics } from '@tributary/contracts'
 import { PendingDelivery } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
@@ -31,6 +32,8 @@ export const destinationTable: TableSpec<DestinationState> = {
   codec: jsonCodec<DestinationState>(),
 }
 export const orderTable: TableSpec<number> = { name: 'order', changeLog, codec: jsonCodec<number>() }
+/** So that the size of a queue of millions is known without counting it. */
+export const pendingTable: TableSpec<number> = { name: 'pending', changeLog, codec: jsonCodec<number>() }
 
 /** Sorts after every character of an id, a number and KEY_SEPARATOR. */
 const AFTER = '~'
