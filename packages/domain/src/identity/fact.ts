@@ -34,13 +34,17 @@ export interface Fact {
   readonly timeMs: number
 }
 
+/** Printable and below "|", which separates the ids in the keys of indexes; longer ones are no ids. */
+const ID = /^[!-{]{1,128}$/
+
 /** Why a fact cannot be used, or undefined when it can. */
 export function factProblem(fact: Fact): string | undefined {
   if (!/^[A-Za-z0-9._:-]{1,64}$/.test(fact.id))
     return 'its id must be 1 to 64 letters, digits, dots, colons or dashes'
   if (!Number.isSafeInteger(fact.timeMs)) return 'its time is no whole number of milliseconds'
+  if (fact.members.some((each) => !ID.test(each.id))) return 'it names an identifier id that is none'
   if (fact.kind === 'retract')
-    return fact.retracts ? undefined : 'retract needs the id of evidence or of a fact'
+    return ID.test(fact.retracts ?? '') ? undefined : 'retract needs the id of evidence or of a fact'
   if (fact.kind === 'join' || fact.kind === 'separate')
     return fact.members.length === 2 && fact.members[0]!.id !== fact.members[1]!.id
       ? undefined

@@ -1,0 +1,86 @@
+import { expect, test } from '@jest/globals'
+import { topics } from '@tributary/contracts'
+import { EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
+import { EvidenceClass, EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
+import type { OutputRecord } from '@tributary/stream-runtime'
+import { createProcessorDriver } from '@tributary/stream-runtime/testing'
+import { eventRecord, idOf, memberOf } from '../testing/records.ts'
+import { extractorTopology } from './extractorTopology.ts'
+
+const topology = extractorTopology({ seen: () => {}, sent: () => {} })
+const DAY = 24 * 3_600_000
+
+function evidenceIn(sent: readonly OutputRecord[]) {
+  return sent.map((each) => {
+    const said = EvidenceRecord.decode(each.value!).record
+    if (said?.$case !== 'evidence') throw new Error('no evidence')
+    return said.value
+  })
+}
+
+test('an event with two identifiers becomes evidence, keyed by its id, in the one partition', () => {
+  const driver = createProcessorDriver(topology)
+  driver.record(topics.events, { value: eventRecord(['u1', 'a1'], { type: EventType.EVENT_TYPE_IDENTIFY }) })
+  const sent = driver.endBatch()
+  expect(sent.map((each) => [each.topic.name, each.partition])).toEqual([['internal.evidence.v1', 0]])
+  const [evidence] = evidenceIn(sent)
+  expect(evidence).toEqual({
+    id: sent[0]!.key,
+    class: EvidenceClass.EVIDENCE_CLASS_IDENTIFY,
+    sourceId: 'web',
+    members: [memberOf('u1'), memberOf('a1')].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    firstTimeMs: 1_000,
+    messageId: 'm1',
+    receivedTimeMs: 1_000,
+  })
+  expect(sent[0]!.key).toMatch(/^[0-9a-f]{32}$/)
+})
+
+test('what was sent is not sent again, but when it was earlier or after a day, also after a restart', () => {
+  const driver = createProcessorDriver(topology)
+  const see = (timeMs: number, receivedTimeMs = timeMs): number => {
+    driver.record(topics.events, { value: eventRecord(['u1', 'a1'], { timeMs, receivedTimeMs }) })
+    return driver.endBatch().length
+  }
+  expect(see(1_000)).toBe(1)
+  expect(see(2_000)).toBe(0)
+  driver.restart()
+  expect(see(2_000)).toBe(0)
+  expect(see(500, 2_000)).toBe(1)
+  expect(see(2_000, 2_000 + DAY)).toBe(1)
+})
+
+test('evidence that is not sent on changes no state', () => {
+  const driver = createProcessorDriver(topology)
+  driver.record(topics.events, { value: eventRecord(['u1', 'a1']) })
+  driver.endBatch()
+  const before = driver.changeLog().length
+  driver.record(topics.events, { value: eventRecord(['u1', 'a1'], { messageId: 'm2', timeMs: 5_000 }) })
+  driver.endBatch()
+  // Meta only.
+  expect(driver.changeLog().length - before).toBe(1)
+})
+
+test('control records and events with one identifier are no evidence', () => {
+  const driver = createProcessorDriver(topology)
+  const control = EventRecord.fromPartial({ record: { $case: 'control', value: { job: 1 } } })
+  driver.record(topics.events, { value: EventRecord.encode(control).finish() })
+  driver.record(topics.events, { value: eventRecord(['u1']) })
+  driver.record(topics.events, { value: eventRecord([]) })
+  expect(driver.endBatch()).toEqual([])
+})
+
+test('an alias from a trusted source is a join of the two names', () => {
+  const driver = createProcessorDriver(topology)
+  const previous = { ...memberOf('u0'), value: 'u0' }
+  for (const trusted of [false, true])
+    driver.record(topics.events, {
+      value: eventRecord(['u1'], { type: EventType.EVENT_TYPE_ALIAS, previous, trusted }),
+    })
+  const evidence = evidenceIn(driver.endBatch())
+  expect(evidence.map((each) => each.class)).toEqual([
+    EvidenceClass.EVIDENCE_CLASS_ALIAS,
+    EvidenceClass.EVIDENCE_CLASS_JOIN,
+  ])
+  expect(evidence[1]!.members.map((each) => each.id).sort()).toEqual([idOf('u0'), idOf('u1')].sort())
+})

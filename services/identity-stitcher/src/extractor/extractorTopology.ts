@@ -1,0 +1,88 @@
+/**
+ * From accepted events to evidence, by anchor: one task per events partition.
+ *
+ *  X1. Evidence goes on when it is new, when its first time falls, and at most once a day when it is seen again; what
+ *      is remembered is only a cache, since the resolver joins sightings itself.
+ *  X2. Control records are nobody's evidence.
+ */
+import { createHash } from 'node:crypto'
+import { topics } from '@tributary/contracts'
+import { type Event, EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
+import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
+import { SentEvidence } from '@tributary/contracts/generated/tributary/identity/v1/resolver_state'
+import { type IdentifiedEvent, extractEvidence, sendOn } from '@tributary/domain'
+import type { InputRecord, StepContext, TableSpec, Topology } from '@tributary/stream-runtime'
+import { evidenceMessage } from '../evidenceMessages.ts'
+import { protobufCodec } from '../protobufCodec.ts'
+
+export const sentTable: TableSpec<SentEvidence> = {
+  name: 'sent',
+  changeLog: topics.extractorState,
+  codec: protobufCodec(SentEvidence),
+}
+
+/** What the extractor tells whoever counts. */
+export interface ExtractorObserver {
+  readonly seen: () => void
+  readonly sent: () => void
+}
+
+/** 128 bits are enough to tell sets apart; the ids that go in are keyed hashes already. */
+export function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+}
+
+export function extractorTopology(observer: ExtractorObserver): Topology {
+  return {
+    name: 'extractor',
+    inputs: [topics.events],
+    tables: [sentTable],
+    metaLog: topics.extractorState,
+    create: () => ({
+      step(context, input) {
+        if (input.kind === 'record') extract(context, input.record, observer)
+      },
+    }),
+  }
+}
+
+function extract(context: StepContext, record: InputRecord, observer: ExtractorObserver): void {
+  if (!record.value) return
+  const decoded = EventRecord.decode(record.value)
+  if (decoded.record?.$case !== 'event') return
+  const sent = context.table(sentTable)
+  for (const evidence of extractEvidence(identifiedEvent(decoded.record.value), digest)) {
+    observer.seen()
+    const remembered = sendOn(sent.get(evidence.id), evidence)
+    if (!remembered) continue
+    sent.put(evidence.id, { ...remembered })
+    observer.sent()
+    context.send({
+      topic: topics.evidence,
+      partition: 0,
+      key: evidence.id,
+      value: EvidenceRecord.encode({
+        record: { $case: 'evidence', value: evidenceMessage(evidence) },
+        stamp: undefined,
+      }).finish(),
+    })
+  }
+}
+
+function identifiedEvent(event: Event): IdentifiedEvent {
+  return {
+    type:
+      event.type === EventType.EVENT_TYPE_IDENTIFY
+        ? 'identify'
+        : event.type === EventType.EVENT_TYPE_ALIAS
+          ? 'alias'
+          : 'other',
+    identifiers: event.identifiers,
+    previous: event.previous,
+    sourceId: event.sourceId,
+    messageId: event.messageId,
+    timeMs: event.timeMs,
+    receivedTimeMs: event.receivedTimeMs,
+    trusted: event.trusted,
+  }
+}

@@ -1,0 +1,123 @@
+import {
+  type IdentityChangeRecord,
+  changeTypes,
+  cloudEventHeaders,
+  cloudEventId,
+  profileIdOf,
+  topics,
+  versionOf,
+} from '@tributary/contracts'
+import { Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
+import {
+  type AssignmentChange,
+  type AssignmentKind,
+  type ProfileName,
+  type Resolution,
+  sameProfile,
+} from '@tributary/domain'
+import type { StepContext } from '@tributary/stream-runtime'
+
+/** At most 500 moves in one record of identity-changes: some 80 KiB, far from what a broker or a reader minds. */
+export const MAX_MOVES = 500
+
+export type Cause = IdentityChangeRecord['cause']
+
+const kinds = {
+  merge: ChangeKind.CHANGE_KIND_MERGE,
+  split: ChangeKind.CHANGE_KIND_SPLIT,
+  rename: ChangeKind.CHANGE_KIND_RENAME,
+  erase: ChangeKind.CHANGE_KIND_ERASE,
+} as const satisfies Record<AssignmentKind, ChangeKind>
+
+/**
+ * Sends what a resolution changed: one assignment per identifier, and the public identity change in chunks. All carry
+ * one change id, which is the number of the first identity change: ascending, and the same when computed again.
+ */
+export function publishResolution(
+  context: StepContext,
+  resolution: Resolution,
+  cause: Cause,
+  timeMs: number,
+): void {
+  const changeId = versionOf(context.epoch, context.nextSeq(topics.identityChanges, 0))
+  for (const each of resolution.assignments) sendAssignment(context, each, changeId, cause)
+
+  const records = [...chunksOf(resolution.assignments)]
+  records.forEach(({ kind, moves }, chunk) => {
+    const record: IdentityChangeRecord = {
+      changeId,
+      kind,
+      chunk,
+      chunks: records.length,
+      time: new Date(timeMs).toISOString(),
+      moves,
+      cause,
+      ...(chunk === 0 && resolution.becameShared.length > 0 && { shared: [...resolution.becameShared] }),
+    }
+    sendIdentityChange(context, record)
+  })
+}
+
+function sendAssignment(
+  context: StepContext,
+  change: AssignmentChange,
+  changeId: string,
+  cause: Cause,
+): void {
+  const value = Assignment.encode({
+    identifierId: change.identifierId,
+    type: change.type,
+    profileId: textOf(change.into),
+    generation: change.generation,
+    change: {
+      id: changeId,
+      kind: kinds[change.kind],
+      from: textOf(change.from),
+      into: textOf(change.into),
+      cause: cause.evidenceId,
+    },
+    stamp: undefined,
+  }).finish()
+  context.send({ topic: topics.assignments, key: change.identifierId, value })
+}
+
+function sendIdentityChange(context: StepContext, record: IdentityChangeRecord): void {
+  const topic = topics.identityChanges
+  const seq = context.nextSeq(topic, 0)
+  context.send({
+    topic,
+    partition: 0,
+    key: null,
+    value: Buffer.from(JSON.stringify(record)),
+    headers: cloudEventHeaders({
+      id: cloudEventId(context.epoch, topic.name, 0, seq),
+      type: changeTypes.identityChanged,
+      source: '/tributary/identity-stitcher',
+      subject: record.changeId,
+      time: record.time,
+    }),
+  })
+}
+
+/** The moves by kind, at most MAX_MOVES in each. Who only gave its name to a profile has not moved. */
+function* chunksOf(
+  assignments: readonly AssignmentChange[],
+): Iterable<Pick<IdentityChangeRecord, 'kind' | 'moves'>> {
+  for (const kind of ['merge', 'split', 'rename', 'erase'] as const) {
+    const moved = assignments.filter((each) => each.kind === kind && !sameProfile(each.from, each.into))
+    for (let from = 0; from < moved.length; from += MAX_MOVES)
+      yield {
+        kind,
+        moves: moved.slice(from, from + MAX_MOVES).map((each) => ({
+          identifierId: each.identifierId,
+          type: each.type,
+          from: textOf(each.from),
+          to: textOf(each.into),
+        })),
+      }
+  }
+}
+
+function textOf(name: ProfileName): string {
+  return profileIdOf(name.identifierId, name.generation)
+}

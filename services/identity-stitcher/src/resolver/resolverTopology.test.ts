@@ -1,0 +1,189 @@
+import { expect, test } from '@jest/globals'
+import { type IdentityChangeRecord, topics } from '@tributary/contracts'
+import { Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
+import { type Resolution, defaultResolverRules } from '@tributary/domain'
+import { resolveAll } from '@tributary/domain/testing'
+import type { OutputRecord } from '@tributary/stream-runtime'
+import { createProcessorDriver } from '@tributary/stream-runtime/testing'
+import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
+import fc from 'fast-check'
+import { evidenceFrom } from '../evidenceMessages.ts'
+import { evidenceRecord, factRecord, idOf, rulesRecord } from '../testing/records.ts'
+import { identityRows } from './identityTables.ts'
+import { WALKED_PER_BATCH, resolverTopology } from './resolverTopology.ts'
+
+function start() {
+  const resolutions: Resolution[] = []
+  const passedOver: string[] = []
+  const driver = createProcessorDriver(
+    resolverTopology({
+      resolved: (_kind, resolution) => void resolutions.push(resolution),
+      passedOver: (reason) => void passedOver.push(reason),
+    }),
+  )
+  const feed = (value: Uint8Array): OutputRecord[] => {
+    driver.record(topics.evidence, { value, timestampMs: 86_400_000 })
+    return driver.endBatch()
+  }
+  return { driver, feed, resolutions, passedOver }
+}
+
+function assignmentsIn(sent: readonly OutputRecord[]) {
+  return sent
+    .filter((each) => each.topic === topics.assignments)
+    .map((each) => ({ key: each.key, ...Assignment.decode(each.value!) }))
+}
+
+function changesIn(sent: readonly OutputRecord[]) {
+  return sent
+    .filter((each) => each.topic === topics.identityChanges)
+    .map((each) => ({
+      headers: each.headers,
+      record: JSON.parse(Buffer.from(each.value!).toString()) as IdentityChangeRecord,
+    }))
+}
+
+test('evidence gives one assignment per identifier by its key, and one public change', () => {
+  const sent = start().feed(evidenceRecord(['u1', 'a1'], 1_000))
+  const [u1, a1] = [idOf('u1'), idOf('a1')]
+  const assignments = assignmentsIn(sent)
+  expect(assignments.map((each) => each.key)).toEqual([a1, u1].sort())
+  const [moved, naming] = [a1, u1].map((id) => assignments.find((each) => each.key === id))
+  expect(moved).toMatchObject({
+    identifierId: a1,
+    type: 'anonymous_id',
+    profileId: `${u1}-0`,
+    change: {
+      id: '0001-000000000000000001',
+      kind: ChangeKind.CHANGE_KIND_MERGE,
+      from: `${a1}-0`,
+      into: `${u1}-0`,
+    },
+  })
+  expect(naming).toMatchObject({ profileId: `${u1}-0`, change: { from: `${u1}-0`, into: `${u1}-0` } })
+  const [change] = changesIn(sent)
+  expect(change!.record).toEqual({
+    changeId: '0001-000000000000000001',
+    kind: 'merge',
+    chunk: 0,
+    chunks: 1,
+    time: '1970-01-02T00:00:00.000Z',
+    moves: [{ identifierId: a1, type: 'anonymous_id', from: `${a1}-0`, to: `${u1}-0` }],
+    cause: { evidenceId: expect.any(String), messageId: 'm1000', source: 'web' },
+  })
+  expect(change!.headers).toMatchObject({
+    ce_id: '1-identity-changes-0-1',
+    ce_type: 'dev.tributary.identity.changed.v1',
+    ce_subject: '0001-000000000000000001',
+  })
+})
+
+test('moves of more than 500 identifiers come in chunks of one change', () => {
+  const { feed } = start()
+  const rules = {
+    ...defaultResolverRules,
+    types: defaultResolverRules.types.map((each) => ({ ...each, maxPerProfile: 0, sharedAfter: 0 })),
+    hash: 'wide',
+  }
+  feed(rulesRecord(rules, 1))
+  // Each set of twenty, all with e1: one profile of 571 named by e1.
+  for (let set = 0; set < 30; set++)
+    feed(evidenceRecord(['e1', ...Array.from({ length: 19 }, (_, n) => `a${set}-${n}`)], set))
+  const changes = changesIn(feed(evidenceRecord(['u1', 'e1'], 99)))
+  expect(changes.map(({ record }) => [record.chunk, record.chunks, record.moves.length])).toEqual([
+    [0, 2, 500],
+    [1, 2, 71],
+  ])
+  expect(new Set(changes.map(({ record }) => record.changeId)).size).toBe(1)
+})
+
+test('a restart from the change log goes on where it stopped', () => {
+  const { driver, feed } = start()
+  feed(evidenceRecord(['u1', 'a1'], 1_000))
+  driver.restart()
+  expect(feed(evidenceRecord(['u1', 'a1'], 1_000))).toEqual([])
+  const moved = assignmentsIn(feed(factRecord({ id: 'f1', kind: 'separate', timeMs: 5 }, ['u1', 'a1'])))
+  expect(moved.map((each) => [each.identifierId, each.profileId, each.change!.kind])).toEqual([
+    [idOf('a1'), `${idOf('a1')}-0`, ChangeKind.CHANGE_KIND_SPLIT],
+  ])
+})
+
+test('rules are carried out in bounded steps, by ticks when nothing else arrives', () => {
+  const { driver, feed } = start()
+  const people = WALKED_PER_BATCH
+  for (let n = 0; n < people; n++) feed(evidenceRecord([`u${n}`, `a${n}`], n))
+  const types = defaultResolverRules.types.toReversed()
+  const first = assignmentsIn(feed(rulesRecord({ ...defaultResolverRules, types, hash: 'reversed' }, 7)))
+  expect(first.length).toBeGreaterThan(0)
+  expect(first.length).toBeLessThan(2 * people)
+  driver.tick(1_000)
+  const rest = assignmentsIn(driver.endBatch())
+  const renamed = [...first, ...rest]
+  expect(renamed).toHaveLength(2 * people)
+  expect(new Set(renamed.map((each) => each.change!.kind))).toEqual(new Set([ChangeKind.CHANGE_KIND_RENAME]))
+  expect(renamed.every((each) => each.change!.cause === 'rules:reversed')).toBe(true)
+})
+
+test('older rules and records that say nothing usable are passed over', () => {
+  const { feed, passedOver } = start()
+  feed(rulesRecord({ ...defaultResolverRules, hash: 'new' }, 7))
+  feed(rulesRecord({ ...defaultResolverRules, hash: 'old' }, 6))
+  feed(EvidenceRecord.encode({ record: undefined, stamp: undefined }).finish())
+  feed(factRecord({ id: 'f1', kind: 'join', timeMs: 5 }, ['u1']))
+  expect(passedOver).toEqual([
+    'older rules',
+    'it says nothing this version knows',
+    'join needs two different identifiers',
+  ])
+})
+
+test('an identifier found to be shared is said in the public change', () => {
+  const { feed, resolutions } = start()
+  for (const [index, user] of ['u1', 'u2', 'u3'].entries()) feed(evidenceRecord([user, 'a1'], index))
+  const [change] = changesIn(feed(evidenceRecord(['u4', 'a1'], 9)))
+  const shared = [{ identifierId: idOf('a1'), type: 'anonymous_id', joined: 1 }]
+  expect(change!.record).toMatchObject({ kind: 'split', shared })
+  expect(resolutions.at(-1)!.becameShared).toEqual(shared)
+})
+
+test('over the task’s tables, in any batches and with restarts, it resolves as the oracle does', () => {
+  const names = ['u1', 'u2', 'u3', 'e1', 'e2', 'a1', 'a2', 'a3']
+  const step = fc.oneof(
+    fc.record({
+      set: fc.uniqueArray(fc.constantFrom(...names), { minLength: 2, maxLength: 3 }),
+      timeMs: fc.nat(9),
+    }),
+    fc.constantFrom('batch' as const, 'restart' as const),
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+      const { driver } = start()
+      const records: Uint8Array[] = []
+      for (const each of steps) {
+        if (each === 'batch') driver.endBatch()
+        else if (each === 'restart') {
+          driver.endBatch()
+          driver.restart()
+        } else {
+          records.push(evidenceRecord(each.set, each.timeMs))
+          driver.record(topics.evidence, { value: records.at(-1)! })
+        }
+      }
+      driver.endBatch()
+      const oracle = resolveAll(
+        records.flatMap((value) => {
+          const said = EvidenceRecord.decode(value).record
+          const evidence = said?.$case === 'evidence' ? evidenceFrom(said.value) : undefined
+          return evidence ? [{ kind: 'evidence' as const, evidence }] : []
+        }),
+      )
+      const rows = identityRows({ table: (spec) => ({ ...driver.table(spec), put() {}, delete() {} }) })
+      for (const [id, profile] of oracle.profiles) {
+        const row = rows.identifiers.get(id)
+        const name = row?.profile ?? { identifierId: id, generation: 0 }
+        expect(`${name.identifierId}-${name.generation}`).toBe(profile)
+      }
+    }),
+    { numRuns: 100 },
+  )
+})

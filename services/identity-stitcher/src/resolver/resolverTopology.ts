@@ -1,0 +1,121 @@
+/**
+ * From evidence, facts and rules to assignments: one task, since limits on identity need one order of decisions.
+ *
+ *  V1. All state is in the store; a step holds nothing that the next one needs.
+ *  V2. A change of the rules is carried out in bounded steps between other records; what is touched meanwhile is
+ *      resolved under the new rules at once.
+ *  V3. A record that says nothing usable is counted and passed over: it must not stop identity for everyone.
+ */
+import { topics } from '@tributary/contracts'
+import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
+import {
+  type IdentityResolver,
+  type Resolution,
+  type RulesCache,
+  createIdentityResolver,
+  rulesInForce,
+} from '@tributary/domain'
+import type { InputRecord, StepContext, Topology } from '@tributary/stream-runtime'
+import { evidenceFrom, factFrom, rulesFrom } from '../evidenceMessages.ts'
+import { identityRows, resolverTables } from './identityTables.ts'
+import { type Cause, publishResolution } from './publishResolution.ts'
+
+/** 200 identifiers at the end of a batch: some tens of milliseconds, which live evidence can wait. */
+export const WALKED_PER_BATCH = 200
+/** 2,000 a second when nothing else is to be done. */
+export const WALKED_PER_TICK = 2_000
+
+/** What the resolver tells whoever counts and logs. */
+export interface ResolverObserver {
+  /** One record, or one step of carrying out changed rules: what it was and what came of it. */
+  readonly resolved: (kind: 'evidence' | 'fact' | 'rules' | 'walk', resolution: Resolution) => void
+  readonly passedOver: (reason: string, offset: number) => void
+}
+
+export function resolverTopology(observer: ResolverObserver): Topology {
+  return {
+    name: 'resolver',
+    inputs: [topics.evidence],
+    tables: resolverTables,
+    metaLog: topics.evidenceState,
+    create: () => {
+      const cache: RulesCache = {}
+      let timeMs = 0
+      const walk = (context: StepContext, limit: number): void => {
+        const rows = identityRows(context)
+        const resolver = createIdentityResolver(rows, cache)
+        if (!resolver.isWalking()) return
+        const resolution = resolver.walk(limit)
+        const evidenceId = `rules:${rulesInForce(rows).rules.hash}`
+        publish(context, resolution, { evidenceId, messageId: '', source: '' }, timeMs)
+        observer.resolved('walk', resolution)
+      }
+      return {
+        step(context, input) {
+          if (input.kind === 'record') {
+            timeMs = input.record.timestampMs
+            resolve(context, input.record, cache, observer)
+          } else if (input.kind === 'tick') {
+            timeMs = input.nowMs
+            walk(context, WALKED_PER_TICK)
+          }
+        },
+        endBatch: (context) => walk(context, WALKED_PER_BATCH),
+      }
+    },
+  }
+}
+
+function resolve(
+  context: StepContext,
+  record: InputRecord,
+  cache: RulesCache,
+  observer: ResolverObserver,
+): void {
+  const said = record.value ? EvidenceRecord.decode(record.value).record : undefined
+  const resolver = createIdentityResolver(identityRows(context), cache)
+  const heard = hear(resolver, said, record.offset)
+  if (!heard) {
+    observer.passedOver('it says nothing this version knows', record.offset)
+    return
+  }
+  const { kind, resolution, cause } = heard
+  if (resolution.ignored !== undefined && resolution.ignored !== 'known')
+    observer.passedOver(resolution.ignored, record.offset)
+  publish(context, resolution, cause, record.timestampMs)
+  observer.resolved(kind, resolution)
+}
+
+interface Heard {
+  readonly kind: 'evidence' | 'fact' | 'rules'
+  readonly resolution: Resolution
+  readonly cause: Cause
+}
+
+function hear(resolver: IdentityResolver, said: EvidenceRecord['record'], offset: number): Heard | undefined {
+  switch (said?.$case) {
+    case 'evidence': {
+      const evidence = evidenceFrom(said.value)
+      if (!evidence) return undefined
+      const cause = { evidenceId: evidence.id, messageId: evidence.messageId, source: evidence.sourceId }
+      return { kind: 'evidence', resolution: resolver.evidence(evidence), cause }
+    }
+    case 'fact': {
+      const fact = factFrom(said.value)
+      if (!fact) return undefined
+      const cause = { evidenceId: fact.id, messageId: '', source: '' }
+      return { kind: 'fact', resolution: resolver.fact(fact), cause }
+    }
+    case 'rules': {
+      const rules = rulesFrom(said.value)
+      const cause = { evidenceId: `rules:${rules.hash}`, messageId: '', source: '' }
+      return { kind: 'rules', resolution: resolver.rules(rules, offset, said.value.configOffset), cause }
+    }
+    case undefined:
+      return undefined
+  }
+}
+
+function publish(context: StepContext, resolution: Resolution, cause: Cause, timeMs: number): void {
+  if (resolution.assignments.length > 0) publishResolution(context, resolution, cause, timeMs)
+}
