@@ -12,7 +12,7 @@
  *  L3. A second signal exits at once: whoever sends it knows why.
  *  L4. What no handler caught is fatal: a program in an unknown state must not go on.
  */
-import { writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startAdminServer } from './adminServer.ts'
 import { type Health, createHealth } from './health.ts'
@@ -116,13 +116,18 @@ export async function runService<const S extends ServiceSpec>(
     })
     health.setReady('start', true)
     const opened = { ...ports, admin: admin.port }
-    if (common.PORTS_FILE !== undefined)
-      writeFileSync(common.PORTS_FILE, `${JSON.stringify({ msg: 'ready', ...opened })}\n`)
+    if (common.PORTS_FILE !== undefined) writePorts(common.PORTS_FILE, opened)
     logger.info(opened, 'ready')
   } catch (error) {
     // A signal during the start makes the start fail; the stop is already under way.
     if (!stopping) fatal(error)
   }
+}
+
+/** Whole or not at all: whoever waits for the file may read it the moment it is there. */
+function writePorts(file: string, ports: Ports): void {
+  writeFileSync(`${file}.new`, `${JSON.stringify({ msg: 'ready', ...ports })}\n`)
+  renameSync(`${file}.new`, file)
 }
 
 function settingsOrExit<const S extends ServiceSpec>(definition: ServiceDefinition<S>): SettingsOf<S> {

@@ -1,1 +1,2 @@
 export * from './recordingLogger.ts'
+export * from './selfSignedCertificate.ts'
