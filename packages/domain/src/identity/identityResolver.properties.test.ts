@@ -63,7 +63,7 @@ describe('the resolver', () => {
           expect(stateOf(it)).toEqual(oracleOf({ ...program, inputs: program.inputs.slice(0, index + 1) }))
         })
       }),
-      { numRuns: 1_500 },
+      { numRuns: 800 },
     )
   })
 
@@ -77,7 +77,7 @@ describe('the resolver', () => {
       fc.property(shuffled, ([program, other]) => {
         expect(stateOf(run(other))).toEqual(stateOf(run(program)))
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     )
   })
 
@@ -160,7 +160,7 @@ describe('the resolver', () => {
         expect(separations.filter(([a, b]) => a === b)).toEqual([])
         for (const id of [...shared, ...blocked]) expect(profiles[id]).toMatch(new RegExp(`^${id}-`))
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     )
   })
 
@@ -199,7 +199,7 @@ describe('the resolver', () => {
         expect(after.profiles).toEqual(withDefaults(before.profiles, after.profiles))
         expect(after.conflicts).toEqual(before.conflicts)
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     )
   })
 
@@ -240,7 +240,7 @@ describe('the resolver', () => {
         expect(after.profiles).toEqual(withDefaults(before.profiles, after.profiles))
         expect(after.conflicts).toEqual(before.conflicts)
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     )
   })
 
@@ -293,7 +293,7 @@ describe('a change of the rules', () => {
         expect(stateOf(it)).toEqual(oracleOf({ ...program, inputs }))
         expect(followed(it)).toEqual(stateOf(it).profiles)
       }),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     )
   })
 })

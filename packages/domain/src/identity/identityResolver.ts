@@ -9,7 +9,14 @@
  */
 import { type Evidence, MAX_EVIDENCE_MEMBERS, joinSightings } from './evidence.ts'
 import { type Fact, declared, factProblem, isLater } from './fact.ts'
-import { type IdentityRows, RULES_KEY, indexKey, indexed, newIdentifierRow } from './identityState.ts'
+import {
+  type IdentityRows,
+  RULES_KEY,
+  WALK_KEY,
+  indexKey,
+  indexed,
+  newIdentifierRow,
+} from './identityState.ts'
 import { type RulesCache, rulesInForce, viewIdentity } from './identityView.ts'
 import { type Resolution, nothing, resolveAffected } from './resolveAffected.ts'
 import { type ResolverRules } from './resolverRules.ts'
@@ -142,21 +149,23 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
       const before = rulesInForce(rows)
       if (configOffset < before.configOffset) return nothing('older rules')
       if (configOffset === before.configOffset && given.hash === before.rules.hash) return nothing('known')
-      rows.rules.put(RULES_KEY, { rules: given, version, configOffset, walkFrom: '' })
+      rows.rules.put(RULES_KEY, { rules: given, version, configOffset })
+      rows.walk.put(WALK_KEY, { from: '' })
       return nothing()
     },
 
-    isWalking: () => rulesInForce(rows).walkFrom !== undefined,
+    isWalking: () => rows.walk.get(WALK_KEY) !== undefined,
 
     walk(limit) {
-      const inForce = rulesInForce(rows)
-      if (inForce.walkFrom === undefined) return nothing()
-      const next = [...rows.identifiers.range(inForce.walkFrom, '~', limit)]
-      const stale = next.filter(([, row]) => row.rulesVersion !== inForce.version).map(([id]) => id)
+      const walk = rows.walk.get(WALK_KEY)
+      if (!walk) return nothing()
+      const { version } = rulesInForce(rows)
+      const next = [...rows.identifiers.range(walk.from, '~', limit)]
+      const stale = next.filter(([, row]) => row.rulesVersion !== version).map(([id]) => id)
       const resolution = stale.length > 0 ? resolve(stale, []) : nothing()
       const last = next.at(-1)?.[0]
-      const walkFrom = next.length < limit || last === undefined ? undefined : `${last}!`
-      rows.rules.put(RULES_KEY, { ...inForce, walkFrom })
+      if (next.length < limit || last === undefined) rows.walk.delete(WALK_KEY)
+      else rows.walk.put(WALK_KEY, { from: `${last}!` })
       return resolution
     },
   }

@@ -59,13 +59,18 @@ export interface RulesRow {
   /** Offset of the record that brought them, −1 for the defaults. */
   readonly version: number
   readonly configOffset: number
-  /** Next identifier to look at after a change of the rules; absent when all have been. */
-  readonly walkFrom: string | undefined
+}
+
+/** One row, key "walk", while a change of the rules is carried out. */
+export interface WalkRow {
+  /** Next identifier to look at. */
+  readonly from: string
 }
 
 /** All tables of the resolver; keys of the indexes are two ids with KEY between them. */
 export interface IdentityRows {
   readonly rules: Rows<RulesRow>
+  readonly walk: Rows<WalkRow>
   readonly identifiers: Rows<IdentifierRow>
   readonly evidence: Rows<EvidenceRow>
   /** identifier | evidence. */
@@ -84,6 +89,7 @@ export type ReadIdentityRows = {
 }
 
 export const RULES_KEY = 'rules'
+export const WALK_KEY = 'walk'
 
 /** Between two ids in the key of an index; no id holds it. */
 const SEPARATOR = '|'

@@ -58,7 +58,6 @@ export function rulesInForce(rows: ReadIdentityRows): RulesRow {
       rules: defaultResolverRules,
       version: -1,
       configOffset: -1,
-      walkFrom: undefined,
     }
   )
 }

@@ -7,6 +7,7 @@ import {
   RulesState,
   SharedByFact,
   Standing as StandingMessage,
+  WalkState,
 } from '@tributary/contracts/generated/tributary/identity/v1/resolver_state'
 import { Fact as FactMessage } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import type {
@@ -19,6 +20,7 @@ import type {
   ReadIdentityRows,
   RulesRow,
   Standing,
+  WalkRow,
 } from '@tributary/domain'
 import type { StateView, StepContext, TableSpec } from '@tributary/stream-runtime'
 import {
@@ -48,7 +50,6 @@ const rulesTable: TableSpec<RulesRow> = {
     to: (row) => ({
       rules: rulesMessage(row.rules, row.configOffset),
       version: row.version,
-      walkFrom: row.walkFrom,
     }),
     from: (message) => {
       const rules = present(message.rules, 'rules')
@@ -56,11 +57,12 @@ const rulesTable: TableSpec<RulesRow> = {
         rules: rulesFrom(rules),
         version: message.version,
         configOffset: rules.configOffset,
-        walkFrom: message.walkFrom,
       }
     },
   }),
 }
+
+const walkTable: TableSpec<WalkRow> = { name: 'walk', changeLog, codec: protobufCodec(WalkState) }
 
 const identifiersTable: TableSpec<IdentifierRow> = {
   name: 'identifiers',
@@ -116,6 +118,7 @@ const membersOfTable = indexTable('membersOf')
 
 export const resolverTables = [
   rulesTable,
+  walkTable,
   identifiersTable,
   evidenceTable,
   evidenceOfTable,
@@ -128,6 +131,7 @@ export const resolverTables = [
 export function identityRows(context: Pick<StepContext, 'table'>): IdentityRows {
   return {
     rules: context.table(rulesTable),
+    walk: context.table(walkTable),
     identifiers: context.table(identifiersTable),
     evidence: context.table(evidenceTable),
     evidenceOf: context.table(evidenceOfTable),
@@ -142,6 +146,7 @@ export function identityRows(context: Pick<StepContext, 'table'>): IdentityRows 
 export function readIdentityRows(view: StateView): ReadIdentityRows {
   return {
     rules: view.table(rulesTable),
+    walk: view.table(walkTable),
     identifiers: view.table(identifiersTable),
     evidence: view.table(evidenceTable),
     evidenceOf: view.table(evidenceOfTable),

@@ -18,6 +18,7 @@ export function createMemoryRows<V>(): Rows<V> {
 export function createMemoryIdentityRows(): IdentityRows {
   return {
     rules: createMemoryRows(),
+    walk: createMemoryRows(),
     identifiers: createMemoryRows(),
     evidence: createMemoryRows(),
     evidenceOf: createMemoryRows(),
