@@ -5,21 +5,21 @@ import {
   changeTypes,
   topics,
 } from '@tributary/contracts'
+import { parseExact } from '@tributary/domain'
 import type { InputRecord } from '@tributary/stream-runtime'
 
-export type Change =
-  | {
-      readonly of: 'profile'
-      readonly id: string
-      readonly type: string
-      readonly record: ProfileChangeRecord
-    }
-  | {
-      readonly of: 'audience'
-      readonly id: string
-      readonly type: string
-      readonly record: AudienceChangeRecord
-    }
+interface Common {
+  /** ce_id of the record. */
+  readonly id: string
+  /** ce_type of the record. */
+  readonly type: string
+  /** The record as it was written: what is sent whole is sent byte for byte. */
+  readonly text: string
+}
+
+export type ProfileChange = Common & { readonly of: 'profile'; readonly record: ProfileChangeRecord }
+export type AudienceChange = Common & { readonly of: 'audience'; readonly record: AudienceChangeRecord }
+export type Change = ProfileChange | AudienceChange
 
 const profileTypes = {
   c: changeTypes.profileCreated,
@@ -36,13 +36,17 @@ const audienceTypes = {
 export function changeOf(input: InputRecord): Change | undefined {
   if (input.value === null) return undefined
   const id = header(input, 'ce_id') ?? `${input.topic.name}-${input.partition}-${input.offset}`
+  const text = input.value.toString('utf8')
+  // Numbers that JavaScript cannot hold stay as they were written, also where they are mapped.
+  const record: unknown = parseExact(text)
   if (input.topic.name === topics.audienceChanges.name) {
-    const record = JSON.parse(input.value.toString('utf8')) as AudienceChangeRecord
-    return { of: 'audience', id, type: header(input, 'ce_type') ?? audienceTypes[record.change], record }
+    const audience = record as AudienceChangeRecord
+    const type = header(input, 'ce_type') ?? audienceTypes[audience.change]
+    return { of: 'audience', id, type, text, record: audience }
   }
-  const record = JSON.parse(input.value.toString('utf8')) as ProfileChangeRecord
-  const fallback = record.mergedInto === undefined ? profileTypes[record.op] : changeTypes.profileMerged
-  return { of: 'profile', id, type: header(input, 'ce_type') ?? fallback, record }
+  const profile = record as ProfileChangeRecord
+  const fallback = profile.mergedInto === undefined ? profileTypes[profile.op] : changeTypes.profileMerged
+  return { of: 'profile', id, type: header(input, 'ce_type') ?? fallback, text, record: profile }
 }
 
 function header(input: InputRecord, name: string): string | undefined {

@@ -41,9 +41,7 @@ export function deliveryOf(
 
 /** The shape Standard Webhooks recommends. */
 function bodyOf(sync: SyncDocument, change: Change, view: ProfileView | undefined): string {
-  return JSON.stringify({
-    type: change.type,
-    timestamp: change.record.time,
-    data: mapFields(sync, change, view),
-  })
+  const type = JSON.stringify(change.type)
+  const timestamp = JSON.stringify(change.record.time)
+  return `{"type":${type},"timestamp":${timestamp},"data":${mapFields(sync, change, view)}}`
 }

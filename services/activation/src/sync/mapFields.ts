@@ -1,20 +1,23 @@
 /**
  * What a sync sends: the whole change record, or the fields of its mapping. Pure.
  *
+ * Values are sent as they were written: numbers beyond what JavaScript holds come out as they went in.
  * A field whose path leads nowhere is null, never left out: the shape of a call does not depend on the person.
  */
 import type { SyncDocument } from '@tributary/configuration'
 import type { Json } from '@tributary/contracts'
+import { setOwn } from '@tributary/domain'
 import type { Change } from './change.ts'
 import { type ProfileView, readView } from './profileView.ts'
 
-export function mapFields(sync: SyncDocument, change: Change, view: ProfileView | undefined): Json {
-  if (sync.fields === undefined) return change.record as unknown as Json
+/** JSON text of the item's data. */
+export function mapFields(sync: SyncDocument, change: Change, view: ProfileView | undefined): string {
+  if (sync.fields === undefined) return change.text
   const out: { [field: string]: Json } = {}
   for (const [field, source] of Object.entries(sync.fields)) {
-    out[field] = typeof source === 'string' ? readItem(source, change, view) : (source.const as Json)
+    setOwn(out, field, typeof source === 'string' ? readItem(source, change, view) : source.const)
   }
-  return out
+  return JSON.stringify(out)
 }
 
 /** Paths of the item: those of the change itself, then those of the profile. */

@@ -8,6 +8,7 @@
  *      not change because another one was added.
  */
 import type { Json, ProfileChangeRecord, PublicIdentifier } from '@tributary/contracts'
+import { buildTree, pathsAbove, readPath, splitPath } from '@tributary/domain'
 
 export interface ProfileView {
   readonly version: string
@@ -63,48 +64,18 @@ export function readView(view: ProfileView, path: string): Json {
 
 function readBelow(view: ProfileView, path: string): Json | undefined {
   const prefix = `${path}.`
-  const tree = new Map<string, Json>()
-  for (const [other, value] of Object.entries(view.paths)) {
-    if (other.startsWith(prefix)) tree.set(other.slice(prefix.length), value)
-  }
-  if (tree.size === 0) return undefined
-  const root: { [key: string]: Json } = Object.create(null) as { [key: string]: Json }
-  for (const [rest, value] of [...tree].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const keys = splitPath(rest)
-    let at = root
-    for (const key of keys.slice(0, -1)) {
-      const next = (at[key] ??= Object.create(null) as { [key: string]: Json })
-      if (typeof next !== 'object' || next === null || Array.isArray(next)) break
-      at = next
-    }
-    const last = keys.at(-1)
-    if (last !== undefined) at[last] = value
-  }
-  return root
+  const below = Object.entries(view.paths)
+    .filter(([other]) => other.startsWith(prefix))
+    .map(([other, value]) => ({ path: other.slice(prefix.length), value }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1))
+  return below.length === 0 ? undefined : buildTree(below)
 }
 
 /** A part of a list or of an object that is one value: "traits.children.0.name". */
 function readInside(view: ProfileView, path: string): Json | undefined {
-  const keys = splitPath(path)
-  for (let length = keys.length - 1; length > 0; length--) {
-    let at: Json | undefined = view.paths[keys.slice(0, length).map(escapeKey).join('.')]
-    if (at === undefined) continue
-    for (const key of keys.slice(length)) {
-      at =
-        typeof at === 'object' && at !== null && Object.hasOwn(at, key)
-          ? (at as { [k: string]: Json })[key]
-          : undefined
-    }
-    return at
+  for (const above of pathsAbove(path).toReversed()) {
+    const value = view.paths[above]
+    if (value !== undefined) return readPath(value, splitPath(path.slice(above.length + 1)))
   }
   return undefined
-}
-
-/** Keys of a path; `\.` and `\\` are within a key. */
-function splitPath(path: string): string[] {
-  return path.match(/(?:\\.|[^.\\])+/g)?.map((key) => key.replaceAll(/\\(.)/g, '$1')) ?? []
-}
-
-function escapeKey(key: string): string {
-  return key.replaceAll(/[\\.]/g, String.raw`\$&`)
 }

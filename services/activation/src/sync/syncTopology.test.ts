@@ -104,6 +104,19 @@ test('without a mapping the whole change record is sent', () => {
   expect(data(deliveries(driver)[0])).toEqual(known)
 })
 
+test('numbers that JavaScript cannot hold are sent as they were written, whole and mapped', () => {
+  const text = JSON.stringify(known).replace('"pro"', '12345678901234567890').replace('210.5', '1e400')
+  const spend = audienceSync({ fields: { plan: 'traits.plan', spend: 'computed.spend' } })
+  const driver = start(workspaceOf(destination(), spend, profileSync()))
+  driver.record(topics.profileChanges, { key: ADA, value: Buffer.from(text), headers: { ce_id: 'p' } })
+  expect(deliveries(driver).map(({ body }) => body)).toEqual([expect.stringContaining(`"data":${text}}`)])
+  driver.restart()
+  audience(driver, audienceChange(1))
+  expect(deliveries(driver).map(({ body }) => body)).toEqual([
+    expect.stringContaining('"data":{"plan":12345678901234567890,"spend":1e400}}'),
+  ])
+})
+
 test('a delivery is keyed by destination and profile, so that their order is kept', () => {
   const driver = start(workspaceOf(destination(), profileSync()))
   profile(driver, known)

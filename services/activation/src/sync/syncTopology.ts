@@ -23,7 +23,7 @@ import { KEY_SEPARATOR, topics } from '@tributary/contracts'
 import { DeliveryRecord } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import type { Input, Processor, StepContext, TableSpec, Topology } from '@tributary/stream-runtime'
 import { jsonCodec } from '../jsonCodec.ts'
-import { type Change, changeOf } from './change.ts'
+import { type AudienceChange, type Change, type ProfileChange, changeOf } from './change.ts'
 import { deliveryOf } from './deliveryOf.ts'
 import { type ProfileView, foldChange } from './profileView.ts'
 import { wants } from './wants.ts'
@@ -38,7 +38,7 @@ export const viewTable: TableSpec<ProfileView> = {
 }
 
 interface Waiting {
-  readonly change: Change
+  readonly change: AudienceChange
   readonly createdTimeMs: number
   /** Set by the first tick that meets it: the clock of the broker and that of ticks are not one. */
   readonly giveUpMs: number | null
@@ -83,7 +83,7 @@ class SyncProcessor implements Processor<WorkspaceConfiguration> {
     }
   }
 
-  #profileChanged(context: StepContext, change: Change & { of: 'profile' }, timestampMs: number): void {
+  #profileChanged(context: StepContext, change: ProfileChange, timestampMs: number): void {
     const { record } = change
     const views = context.table(viewTable)
     const before = views.get(record.profileId)
@@ -96,7 +96,7 @@ class SyncProcessor implements Processor<WorkspaceConfiguration> {
     this.#release(context, record.profileId, record.version, after ?? before)
   }
 
-  #audienceChanged(context: StepContext, change: Change & { of: 'audience' }, timestampMs: number): void {
+  #audienceChanged(context: StepContext, change: AudienceChange, timestampMs: number): void {
     const { profileId, version } = change.record
     if (!this.#wanted(change)) return
     const view = context.table(viewTable).get(profileId)

@@ -6,10 +6,22 @@ import { audienceSync, profileSync } from '../testing/workspace.ts'
 import { wants } from './wants.ts'
 
 function wantsAudience(sync: Partial<SyncDocument>, change: Partial<AudienceChangeRecord>): boolean {
-  return wants(audienceSync(sync), { of: 'audience', id: '1', type: '', record: audienceChange(1, change) })
+  return wants(audienceSync(sync), {
+    of: 'audience',
+    id: '1',
+    type: '',
+    text: '',
+    record: audienceChange(1, change),
+  })
 }
 function wantsProfile(sync: Partial<SyncDocument>, change: Partial<ProfileChangeRecord>): boolean {
-  return wants(profileSync(sync), { of: 'profile', id: '1', type: '', record: profileChange(2, change) })
+  return wants(profileSync(sync), {
+    of: 'profile',
+    id: '1',
+    type: '',
+    text: '',
+    record: profileChange(2, change),
+  })
 }
 
 describe('a sync from an audience', () => {
@@ -27,7 +39,9 @@ describe('a sync from an audience', () => {
   })
 
   test('does not want changes of profiles', () => {
-    expect(wants(audienceSync(), { of: 'profile', id: '1', type: '', record: profileChange(1) })).toBe(false)
+    expect(
+      wants(audienceSync(), { of: 'profile', id: '1', type: '', text: '', record: profileChange(1) }),
+    ).toBe(false)
   })
 })
 
@@ -45,7 +59,9 @@ describe('a sync from profiles', () => {
   })
 
   test('does not want changes of audiences', () => {
-    expect(wants(profileSync(), { of: 'audience', id: '1', type: '', record: audienceChange(1) })).toBe(false)
+    expect(
+      wants(profileSync(), { of: 'audience', id: '1', type: '', text: '', record: audienceChange(1) }),
+    ).toBe(false)
   })
 })
 
