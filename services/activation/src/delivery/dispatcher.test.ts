@@ -239,16 +239,29 @@ test('an answer that was lost with its task leads to the same call again', async
   expect(w.sent).toEqual(['a', 'a'])
 })
 
-test('a stop waits for the answers under way, then gives them up without blaming anybody', async () => {
+test('a stop waits for the answers under way and their commit, and sends nothing more', async () => {
   const w = world()
-  arrive(w, delivery('a'), delivery('b', { profileId: 'p2' }))
-  const stopped = w.dispatcher.stop(20)
+  arrive(w, delivery('a'), delivery('b'))
+  let stopped = false
+  const stop = w.dispatcher.stop(5_000).finally(() => {
+    stopped = true
+  })
   await answerNext(w, ok)
-  await stopped
+  await settle()
+  expect(stopped).toBe(false)
   w.tasks.commit()
+  await stop
   w.dispatcher.pump()
   expect(w.tasks.outcomes.map((one) => one.deliveryId)).toEqual(['a'])
-  expect(w.sent).toEqual(['a', 'b'])
+  expect(w.sent).toEqual(['a'])
+})
+
+test('a stop gives up what takes too long, without blaming anybody', async () => {
+  const w = world()
+  arrive(w, delivery('a'))
+  await w.dispatcher.stop(20)
+  w.tasks.commit()
+  expect(w.tasks.outcomes).toEqual([])
 })
 
 test('whatever destinations do and whenever tasks crash: nothing is lost, order holds, repeats have the same id', async () => {

@@ -55,6 +55,10 @@ const MAX_CONCURRENT = 8
  */
 const FORGET_ANSWER_MS = 60_000
 
+/** How long a stop waits for the last answers to be committed: a few transactions. */
+const MAX_COMMIT_WAIT_MS = 2_000
+const COMMIT_POLL_MS = 20
+
 interface Call {
   readonly attempt: number
   /** When its answer came. */
@@ -73,7 +77,7 @@ interface Lane {
 export interface Dispatcher {
   /** Sends whatever may be sent now. Cheap when there is nothing; call it on every commit and every quarter second. */
   pump(): void
-  /** Stops sending; waits for the answers under way until `graceMs`, then gives them up. */
+  /** Sends nothing more; waits for the answers under way, at most `graceMs`, and for their commit. */
   stop(graceMs: number): Promise<void>
 }
 
@@ -93,13 +97,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return lane
   }
 
-  function pump(only?: string): void {
-    const workspace = options.configuration()
-    if (stopped || !workspace) return
-    const views = tasks
+  function ownedViews(): StateView[] {
+    return tasks
       .tasks()
       .map(({ partition }) => tasks.view(partition))
       .filter((view) => view !== undefined)
+  }
+
+  function pump(only?: string): void {
+    const workspace = options.configuration()
+    if (stopped || !workspace) return
+    const views = ownedViews()
     if (views.length === 0) return
     for (const destination of workspace.destinations.values()) {
       if (only !== undefined && destination.id !== only) continue
@@ -207,12 +215,24 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     },
     async stop(graceMs) {
       stopped = true
-      const timer = setTimeout(() => {
+      const cutOff = setTimeout(() => {
         abort.abort()
       }, graceMs)
       await Promise.allSettled(running)
-      clearTimeout(timer)
+      clearTimeout(cutOff)
+      if (abort.signal.aborted) return
+      // What was answered is committed before the tasks stop, or it would be sent again.
+      for (let waited = 0; waited < MAX_COMMIT_WAIT_MS && !allCommitted(); waited += COMMIT_POLL_MS) {
+        // oxlint-disable-next-line no-await-in-loop -- polls
+        await new Promise((resolve) => setTimeout(resolve, COMMIT_POLL_MS))
+      }
     },
+  }
+
+  function allCommitted(): boolean {
+    const views = ownedViews()
+    for (const lane of lanes.values()) forgetSettled(lane, views, clock())
+    return [...lanes.values()].every((lane) => lane.calls.size === 0)
   }
 }
 
