@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS {{database}}.deliveries {{on_cluster}}
   body String COMMENT 'What is sent, as JSON text' CODEC(ZSTD(3)),
   created DateTime64(3, 'UTC') COMMENT 'When it was made' CODEC(Delta, ZSTD(1)),
   mapping LowCardinality(String) COMMENT 'Hash of the Sync document it was mapped under',
+  filtered LowCardinality(String) COMMENT 'Why it must not be sent; empty when it may',
   stored DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When this row was written' CODEC(Delta, ZSTD(1)),
   INDEX ids id TYPE bloom_filter(0.01) GRANULARITY 1,
   INDEX profiles profile_id TYPE bloom_filter(0.01) GRANULARITY 1

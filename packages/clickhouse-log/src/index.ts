@@ -1,3 +1,11 @@
 export { type ClickHouse, type ClickHouseConnection, connectClickHouse } from './clickHouse.ts'
 export { type MigrateOptions, type MigrationReport, checkMigrations, migrate } from './migrate/migrate.ts'
 export type { Cluster } from './migrate/migrations.ts'
+export type { LogWriterMetrics } from './writer/logWriterMetrics.ts'
+export {
+  type LogWriters,
+  type LogWritersOptions,
+  type LogWritersState,
+  logWriterGroup,
+  startLogWriters,
+} from './writer/startLogWriters.ts'

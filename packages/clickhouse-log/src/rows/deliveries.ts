@@ -28,6 +28,7 @@ export const deliveriesTable = defineLogTable(
     body: string,
     created: millis,
     mapping: word,
+    filtered: word,
   },
   (place, record) => {
     const decoded = readProtobuf(record, DeliveryRecord)
@@ -47,6 +48,7 @@ export const deliveriesTable = defineLogTable(
       body: delivery.body,
       created: delivery.createdTimeMs,
       mapping: delivery.mapping,
+      filtered: delivery.filtered,
     }
   },
 )

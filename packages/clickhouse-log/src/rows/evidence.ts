@@ -48,10 +48,11 @@ export const evidenceTable = defineLogTable(
   },
 )
 
-function bodyOf({ record }: EvidenceRecord): Body | undefined {
-  switch (record?.$case) {
+function bodyOf(decoded: EvidenceRecord): Body | undefined {
+  const said = decoded.record
+  switch (said?.$case) {
     case 'evidence': {
-      const evidence = record.value
+      const evidence = said.value
       return {
         ...NOTHING,
         record: 'evidence',
@@ -65,7 +66,7 @@ function bodyOf({ record }: EvidenceRecord): Body | undefined {
       }
     }
     case 'fact': {
-      const fact = record.value
+      const fact = said.value
       return {
         ...NOTHING,
         record: 'fact',
@@ -79,7 +80,7 @@ function bodyOf({ record }: EvidenceRecord): Body | undefined {
       }
     }
     case 'rules': {
-      const rules = record.value
+      const rules = said.value
       return {
         ...NOTHING,
         record: 'rules',

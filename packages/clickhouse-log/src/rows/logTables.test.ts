@@ -69,6 +69,7 @@ describe('events', () => {
       configOffset: 4,
       step: ControlStep.CONTROL_STEP_ADOPT,
       partitions: 12,
+      definition: '{}',
     }
     const value = EventRecord.encode({ record: { $case: 'control', value: control } }).finish()
     const row = eventsTable.rowOf(place, recordOf(8, value))

@@ -1,0 +1,63 @@
+/**
+ * A range: the records of one partition that go into one insert, and how it is named.
+ *
+ * A range never changes once it is declared, so its token stands for exactly these rows: the same range sent again
+ * counts once. Its bounds are offsets of records; between them may lie offsets that hold none (transaction markers).
+ */
+import type { LogRecord } from '../rows/logTable.ts'
+
+export interface Range {
+  /** Layout epoch it was declared under: part of its token. */
+  readonly epoch: number
+  readonly first: number
+  readonly last: number
+  readonly records: readonly LogRecord[]
+}
+
+/** Where a range belongs. */
+export interface RangePlace {
+  readonly topic: string
+  readonly partition: number
+}
+
+export function tokenOf(place: RangePlace, range: Pick<Range, 'epoch' | 'first' | 'last'>): string {
+  return `v${range.epoch}:${place.topic}:${place.partition}:${range.first}-${range.last}`
+}
+
+/** What was written down before an insert: with the committed offset it is the whole range again. */
+export interface Intent {
+  readonly epoch: number
+  readonly last: number
+}
+
+/** Metadata of the committed offset while a range is open. Well under Kafka's 4,096 bytes. */
+export function intentMetadata(intent: Intent): string {
+  return JSON.stringify({ v: 1, epoch: intent.epoch, last: intent.last })
+}
+
+/** Undefined when no range is open. Throws on what a newer version wrote: guessing could store rows twice. */
+export function parseIntent(metadata: string | null | undefined): Intent | undefined {
+  if (metadata === null || metadata === undefined || metadata === '') return undefined
+  const parsed = readObject(metadata)
+  const { v, epoch, last } = parsed
+  if (v !== 1 || !isOffset(epoch) || !isOffset(last)) {
+    throw new Error(
+      `committed offset has metadata that is no intent of this version: ${metadata.slice(0, 200)}; ` +
+        'use the version that wrote it, or a newer one',
+    )
+  }
+  return { epoch, last }
+}
+
+function readObject(text: string): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
+}
+
+function isOffset(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
