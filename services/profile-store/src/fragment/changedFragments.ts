@@ -1,0 +1,106 @@
+import { KEY_SEPARATOR, profileIdOf, topics } from '@tributary/contracts'
+import { type Change } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
+import { type Cause, type Part, PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
+import { type FragmentRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
+import { type StepContext } from '@tributary/stream-runtime'
+import { fragmentRows } from './fragmentRows.ts'
+
+/** Events named as the cause of a part: enough to recognise an echo and to trace; a batch may hold thousands. */
+const MAX_CAUSES = 20
+
+interface ChangedFragment {
+  /** As it was before the batch. */
+  readonly before: FragmentRow
+  causes: Cause[]
+  change: Change | undefined
+  /** Whether the identifier belonged to its own profile for a moment within the batch. */
+  wasAtHome: boolean
+  /** Profiles that must forget it. */
+  erasedFrom: readonly string[]
+}
+
+type Action = NonNullable<Part['action']>
+
+/** What one batch did to the fragments of its partition, told to their profiles when it ends. */
+export class ChangedFragments {
+  readonly #changed = new Map<string, ChangedFragment>()
+
+  /** Must come before the first change of a row in a batch. */
+  remember(identifierId: string, before: FragmentRow): void {
+    if (this.#changed.has(identifierId)) return
+    this.#changed.set(identifierId, {
+      before,
+      causes: [],
+      change: undefined,
+      wasAtHome: false,
+      erasedFrom: [],
+    })
+  }
+
+  cause(identifierId: string, cause: Cause): void {
+    const { causes } = this.#changed.get(identifierId)!
+    if (causes.length < MAX_CAUSES) causes.push(cause)
+  }
+
+  retag(identifierId: string, profileId: string, change: Change | undefined): void {
+    const changed = this.#changed.get(identifierId)!
+    changed.change = change
+    changed.wasAtHome ||= profileId === profileIdOf(identifierId, changed.before.generation)
+  }
+
+  /** The identifier begins a new generation: what the old one had sent is gone for good. */
+  erase(identifierId: string, row: FragmentRow, change: Change | undefined): void {
+    const changed = this.#changed.get(identifierId)!
+    const { before } = changed
+    changed.change = change
+    changed.causes = []
+    changed.erasedFrom = [
+      ...new Set(
+        [before.tag, row.tag, profileIdOf(identifierId, before.generation)].filter((id) => id !== ''),
+      ),
+    ]
+  }
+
+  send(context: StepContext): void {
+    const rows = context.table(fragmentRows)
+    for (const [identifierId, changed] of this.#changed) {
+      const row = rows.get(identifierId)!
+      for (const [profileId, action] of actions(identifierId, row, changed))
+        sendPart(context, {
+          profileId,
+          identifierId,
+          identifierType: row.identifierType,
+          action,
+          ...(changed.change && { change: changed.change }),
+          causes: changed.causes,
+        })
+    }
+    this.#changed.clear()
+  }
+}
+
+function* actions(
+  identifierId: string,
+  row: FragmentRow,
+  { before, erasedFrom, wasAtHome }: ChangedFragment,
+): Iterable<readonly [string, Action]> {
+  for (const profileId of erasedFrom) yield [profileId, { $case: 'removed', value: { to: '', erased: true } }]
+  if (row.tag === '') return
+  const old = erasedFrom.length > 0 ? '' : before.tag
+  const home = profileIdOf(identifierId, row.generation)
+  if (old !== '' && old !== row.tag) yield [old, { $case: 'removed', value: { to: row.tag, erased: false } }]
+  yield [row.tag, { $case: 'put', value: row.fragment ? { fragment: row.fragment } : {} }]
+  // With no tag before, nobody can have been told of the identifier's own profile by this task.
+  const knownAtHome = old !== '' || wasAtHome
+  if (old !== row.tag && home !== old && home !== row.tag && knownAtHome)
+    yield [home, { $case: 'moved', value: { to: row.tag } }]
+}
+
+function sendPart(context: StepContext, part: Part): void {
+  context.send({
+    topic: topics.profileParts,
+    partitionKey: part.profileId,
+    key: `${part.profileId}${KEY_SEPARATOR}${part.identifierId}`,
+    value: PartRecord.encode({ record: { $case: 'part', value: part } }).finish(),
+  })
+}

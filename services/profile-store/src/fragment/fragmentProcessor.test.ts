@@ -1,0 +1,264 @@
+import { describe, expect, test } from '@jest/globals'
+import { topics } from '@tributary/contracts'
+import { ControlStep, JobRecord } from '@tributary/contracts/generated/tributary/job/v1/control'
+import { type Event, EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
+import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
+import { Assignment } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
+import { type Part, PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
+import { type OutputRecord } from '@tributary/stream-runtime'
+import { type ProcessorDriver, createProcessorDriver } from '@tributary/stream-runtime/testing'
+import { assignmentOf, eventOf, home, identifierId } from '../testing/shopPeople.ts'
+import { seenTable } from './deduplication.ts'
+import { fragmentTopology } from './fragmentTopology.ts'
+
+const DAY_MS = 86_400_000
+
+const create = () => createProcessorDriver(fragmentTopology({ opened() {}, computed() {} }))
+
+function take(driver: ProcessorDriver, event: Event, appendedMs = 0): void {
+  driver.record(topics.events, {
+    key: event.anchor,
+    value: EventRecord.encode({ record: { $case: 'event', value: event } }).finish(),
+    timestampMs: appendedMs,
+  })
+}
+
+function assign(driver: ProcessorDriver, name: string, to: string): void {
+  const assignment = assignmentOf(name, to)
+  driver.record(topics.assignments, {
+    key: assignment.identifierId,
+    value: Assignment.encode(assignment).finish(),
+  })
+}
+
+function skips(records: readonly OutputRecord[]): string[] {
+  return records
+    .filter(({ topic }) => topic.name === topics.skipped.name)
+    .map(({ value }) => Skipped.decode(value!))
+    .map(({ reason, offset }) => `${reason} at ${offset}`)
+}
+
+/** "put m1,m2 to <profile>", readable. */
+function parts(records: readonly OutputRecord[]): string[] {
+  return records
+    .filter(({ topic }) => topic.name === topics.profileParts.name)
+    .map(({ value }) => PartRecord.decode(value!).record!.value as Part)
+    .map(({ action, profileId, causes }) => {
+      const to = action?.$case === 'put' ? '' : ` → ${action?.value.to ?? ''}`
+      const what = action?.$case === 'put' && !action.value.fragment ? 'identity' : action?.$case
+      return [what, ...causes.map((each) => each.messageId), `at ${profileId}${to}`].join(' ')
+    })
+}
+
+describe('deduplication', () => {
+  const event = eventOf({ messageId: 'm1', identifiers: ['u1'], payload: { properties: { total: 1 } } })
+
+  test('the first of two copies counts, the second is skipped with its place', () => {
+    const driver = create()
+    take(driver, event)
+    take(driver, { ...event, raw: Buffer.from('{"sentAt":"later","properties":{"total":1}}') })
+    const sent = driver.endBatch()
+    expect(parts(sent)).toEqual([`put m1 at ${home('u1')}`])
+    expect(skips(sent)).toEqual([`${SkipReason.SKIP_REASON_DUPLICATE} at 1`])
+  })
+
+  test('the same id with other content is a conflict', () => {
+    const driver = create()
+    take(driver, event)
+    take(driver, { ...event, raw: Buffer.from('{"properties":{"total":2}}') })
+    expect(skips(driver.endBatch())).toEqual([`${SkipReason.SKIP_REASON_CONFLICT} at 1`])
+  })
+
+  test.each<[string, Partial<Event>]>([
+    ['source', { sourceId: 'crm' }],
+    ['message id', { messageId: 'm2' }],
+    ['anchor', { ...eventOf({ messageId: 'm1', identifiers: ['u2'] }) }],
+  ])('another %s is another message', (_, other) => {
+    const driver = create()
+    take(driver, event)
+    take(driver, { ...event, ...other })
+    expect(skips(driver.endBatch())).toEqual([])
+  })
+
+  test('is remembered for seven days by the append time of the broker, also after a restart', () => {
+    const driver = create()
+    take(driver, event, 0)
+    driver.endBatch()
+    driver.restart()
+    take(driver, event, 7 * DAY_MS + DAY_MS - 1)
+    expect(skips(driver.endBatch())).toHaveLength(1)
+    take(driver, eventOf({ messageId: 'm2', identifiers: ['u1'] }), 8 * DAY_MS)
+    take(driver, event, 8 * DAY_MS)
+    expect(skips(driver.endBatch())).toEqual([])
+  })
+
+  test('a day that is over is forgotten, so what is remembered is bounded', () => {
+    const driver = create()
+    take(driver, event, 0)
+    driver.endBatch()
+    take(driver, eventOf({ messageId: 'm2', identifiers: ['u1'] }), 8 * DAY_MS)
+    driver.endBatch()
+    expect([...driver.table(seenTable).range('', '~')]).toHaveLength(1)
+  })
+
+  test('a clock of the broker that goes back changes nothing', () => {
+    const driver = create()
+    take(driver, event, 5 * DAY_MS)
+    take(driver, event, 1 * DAY_MS)
+    expect(skips(driver.endBatch())).toHaveLength(1)
+  })
+})
+
+test('an event without identifier is skipped and makes no profile', () => {
+  const driver = create()
+  take(driver, eventOf({ messageId: 'm1', identifiers: [] }))
+  const sent = driver.endBatch()
+  expect(skips(sent)).toEqual([`${SkipReason.SKIP_REASON_NO_IDENTIFIER} at 0`])
+  expect(parts(sent)).toEqual([])
+})
+
+test('a payload that is no JSON counts as an event that says nothing', () => {
+  const driver = create()
+  take(driver, { ...eventOf({ messageId: 'm1', identifiers: ['u1'] }), raw: Buffer.from('{"a":') })
+  expect(parts(driver.endBatch())).toEqual([`put m1 at ${home('u1')}`])
+})
+
+describe('what an assignment sends', () => {
+  const visit = (messageId: string) => eventOf({ messageId, identifiers: ['a1'] })
+
+  test('to an identifier that nobody was told of: an identity-only part, nothing else', () => {
+    const driver = create()
+    assign(driver, 'e1', home('u1'))
+    expect(parts(driver.endBatch())).toEqual([`identity at ${home('u1')}`])
+  })
+
+  test('away from its own profile: removed there, put where it belongs now', () => {
+    const driver = create()
+    take(driver, visit('m1'))
+    driver.endBatch()
+    assign(driver, 'a1', home('u1'))
+    expect(parts(driver.endBatch())).toEqual([
+      `removed at ${home('a1')} → ${home('u1')}`,
+      `put at ${home('u1')}`,
+    ])
+  })
+
+  test('on to a third profile: its own profile is told where it moved', () => {
+    const driver = create()
+    take(driver, visit('m1'))
+    assign(driver, 'a1', home('u1'))
+    driver.endBatch()
+    assign(driver, 'a1', home('u2'))
+    expect(parts(driver.endBatch())).toEqual([
+      `removed at ${home('u1')} → ${home('u2')}`,
+      `put at ${home('u2')}`,
+      `moved at ${home('a1')} → ${home('u2')}`,
+    ])
+  })
+
+  test('back to its own profile', () => {
+    const driver = create()
+    take(driver, visit('m1'))
+    assign(driver, 'a1', home('u1'))
+    driver.endBatch()
+    assign(driver, 'a1', home('a1'))
+    expect(parts(driver.endBatch())).toEqual([
+      `removed at ${home('u1')} → ${home('a1')}`,
+      `put at ${home('a1')}`,
+    ])
+  })
+
+  test('there and back within one batch: the snapshot once, to where it is', () => {
+    const driver = create()
+    take(driver, visit('m1'))
+    driver.endBatch()
+    assign(driver, 'a1', home('u1'))
+    take(driver, visit('m2'))
+    assign(driver, 'a1', home('a1'))
+    expect(parts(driver.endBatch())).toEqual([`put m2 at ${home('a1')}`])
+  })
+
+  test('that changes nothing: nothing', () => {
+    const driver = create()
+    take(driver, visit('m1'))
+    driver.endBatch()
+    assign(driver, 'a1', home('a1'))
+    expect(driver.endBatch()).toEqual([])
+  })
+
+  test('of a new generation: erased everywhere it was shown, and the state is gone', () => {
+    const driver = create()
+    take(driver, visit('m1'))
+    assign(driver, 'a1', home('u1'))
+    driver.endBatch()
+    const assignment = { ...assignmentOf('a1', `${identifierId('a1')}-1`), generation: 1 }
+    driver.record(topics.assignments, { value: Assignment.encode(assignment).finish() })
+    expect(parts(driver.endBatch())).toEqual([`removed at ${home('u1')} → `, `removed at ${home('a1')} → `])
+    take(driver, visit('m2'))
+    expect(parts(driver.endBatch())).toEqual([`put m2 at ${identifierId('a1')}-1`])
+  })
+})
+
+test('a part names the events that caused it, at most twenty', () => {
+  const driver = create()
+  for (let i = 0; i < 30; i++) take(driver, eventOf({ messageId: `m${i}`, identifiers: ['u1'] }))
+  const [part] = driver.endBatch()
+  expect((PartRecord.decode(part!.value!).record!.value as Part).causes).toHaveLength(20)
+})
+
+describe('control records', () => {
+  const control = {
+    job: 3,
+    document: 'trait/orders',
+    hash: 'h1',
+    configOffset: 3,
+    step: ControlStep.CONTROL_STEP_ADOPT,
+    partitions: 4,
+    definition: JSON.stringify({ kind: 'Trait', id: 'orders', count: { event: 'Order Completed' } }),
+  }
+  const say = (driver: ProcessorDriver, change: Partial<typeof control> | object = {}) =>
+    driver.record(topics.events, {
+      value: EventRecord.encode({ record: { $case: 'control', value: { ...control, ...change } } }).finish(),
+    })
+  const order = (messageId: string) => eventOf({ messageId, identifiers: ['u1'], name: 'Order Completed' })
+  const aggregates = (records: readonly OutputRecord[]) => {
+    const part = records.find(({ topic }) => topic.name === topics.profileParts.name)!
+    const { action } = PartRecord.decode(part.value!).record!.value as Part
+    return action?.$case === 'put'
+      ? action.value.fragment!.aggregates.map(({ job, count }) => ({ job, count }))
+      : []
+  }
+
+  test('are answered in the batch that follows them, as often as they come', () => {
+    const driver = create()
+    say(driver)
+    say(driver)
+    const answers = driver.endBatch().map(({ value }) => JobRecord.decode(value!).record)
+    expect(answers).toMatchObject([
+      {
+        $case: 'answered',
+        value: { job: 3, document: 'trait/orders', offset: 0, topic: topics.events.name },
+      },
+      { value: { offset: 1 } },
+    ])
+  })
+
+  test('begin an aggregate where they stand, and it outlives a restart', () => {
+    const driver = create()
+    take(driver, order('m1'))
+    say(driver)
+    take(driver, order('m2'))
+    driver.endBatch()
+    driver.restart()
+    take(driver, order('m3'))
+    expect(aggregates(driver.endBatch())).toEqual([{ job: 3, count: 2 }])
+  })
+
+  test('of a lower job never undo a higher one', () => {
+    const driver = create()
+    say(driver)
+    say(driver, { job: 2, step: ControlStep.CONTROL_STEP_RETIRE })
+    take(driver, order('m1'))
+    expect(aggregates(driver.endBatch())).toEqual([{ job: 3, count: 1 }])
+  })
+})

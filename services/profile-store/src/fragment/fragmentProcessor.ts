@@ -1,0 +1,148 @@
+/**
+ * The fragment task: folds the events of one partition into fragments, and tells each profile what belongs to it.
+ *
+ *  G1. State is never moved: an assignment changes the tag and what is sent, never a fragment.
+ *  G2. One record per identifier, profile and batch: what a batch did to a fragment is sent once, at its end.
+ *  G3. Records of one identifier to one profile are in order: this task is their only writer.
+ *  G4. Every event is folded once or skipped with a reason; each skip is a record, sent with the batch.
+ *
+ * What is sent when the tag of an identifier goes from one profile to another:
+ *
+ *   old tag      `removed {to}`, when there was one
+ *   new tag      `put`: the fragment, or an identity-only part when no event was filed under the identifier
+ *   self-named   `moved {to}`, when it is neither: whoever knows the identifier's own profile id is led on
+ */
+import { topics, profileIdOf } from '@tributary/contracts'
+import { type Control, ControlStep } from '@tributary/contracts/generated/tributary/job/v1/control'
+import { type Event, EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
+import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
+import { Assignment } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
+import { type FragmentRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
+import { type InputRecord, type Processor, type StepContext } from '@tributary/stream-runtime'
+import { type KeptAggregate, eventFacts, foldEvent, keepAggregate } from '@tributary/domain'
+import { adopt, ownedAggregates, retire } from '../adoption.ts'
+import { answered } from '../answered.ts'
+import { expireSeen, see } from './deduplication.ts'
+import { fragmentAdoption, fragmentRows } from './fragmentRows.ts'
+import { ChangedFragments } from './changedFragments.ts'
+import { messageContent, messageKey, readEvent } from './readEvent.ts'
+
+/** What a batch did, for metrics. */
+export interface FragmentCounts {
+  folded: number
+  skipped: Partial<Record<SkipReason, number>>
+  controls: number
+}
+
+const emptyRow: FragmentRow = { identifierType: '', generation: 0, tag: '' }
+
+export function createFragmentProcessor(observe: (counts: FragmentCounts) => void): Processor {
+  const changed = new ChangedFragments()
+  let counts: FragmentCounts = { folded: 0, skipped: {}, controls: 0 }
+  let kept: readonly KeptAggregate[] | undefined
+
+  function keptAggregates(context: StepContext): readonly KeptAggregate[] {
+    kept ??= ownedAggregates(context, fragmentAdoption).map(({ definition, job }) =>
+      keepAggregate(definition, job),
+    )
+    return kept
+  }
+
+  function takeEvent(context: StepContext, event: Event, record: InputRecord): void {
+    const reason = foldOrReason(context, event, record)
+    if (reason === undefined) {
+      counts.folded++
+      return
+    }
+    counts.skipped[reason] = (counts.skipped[reason] ?? 0) + 1
+    const { topic, partition, offset } = record
+    context.send({
+      topic: topics.skipped,
+      partition: context.partition,
+      key: null,
+      value: Skipped.encode({
+        topic: topic.name,
+        partition,
+        offset,
+        reason,
+        sourceId: event.sourceId,
+        messageId: event.messageId,
+      }).finish(),
+    })
+  }
+
+  /** G4. */
+  function foldOrReason(context: StepContext, event: Event, record: InputRecord): SkipReason | undefined {
+    const [anchor] = event.identifiers
+    if (!anchor) return SkipReason.SKIP_REASON_NO_IDENTIFIER
+    const facts = eventFacts(readEvent(event))
+    const verdict = see(context, {
+      key: messageKey(event),
+      content: messageContent(event, facts),
+      appendedMs: record.timestampMs,
+    })
+    if (verdict === 'duplicate') return SkipReason.SKIP_REASON_DUPLICATE
+    if (verdict === 'conflict') return SkipReason.SKIP_REASON_CONFLICT
+    const rows = context.table(fragmentRows)
+    const row = rows.get(anchor.id) ?? emptyRow
+    changed.remember(anchor.id, row)
+    rows.put(anchor.id, {
+      ...row,
+      identifierType: anchor.type,
+      tag: row.tag === '' ? profileIdOf(anchor.id, row.generation) : row.tag,
+      fragment: foldEvent(row.fragment, facts, keptAggregates(context)),
+    })
+    changed.cause(anchor.id, {
+      messageId: event.messageId,
+      sourceId: event.sourceId,
+      receivedTimeMs: event.receivedTimeMs,
+    })
+    return undefined
+  }
+
+  function takeAssignment(context: StepContext, assignment: Assignment): void {
+    const { identifierId, profileId, generation, type, change } = assignment
+    const rows = context.table(fragmentRows)
+    const row = rows.get(identifierId) ?? emptyRow
+    if (generation < row.generation) return
+    if (generation > row.generation) {
+      changed.remember(identifierId, row)
+      changed.erase(identifierId, row, change)
+      rows.put(identifierId, { identifierType: type, generation, tag: '' })
+      return
+    }
+    if (row.tag === profileId) return
+    changed.remember(identifierId, row)
+    changed.retag(identifierId, profileId, change)
+    rows.put(identifierId, { ...row, identifierType: type, tag: profileId })
+  }
+
+  function takeControl(context: StepContext, control: Control, record: InputRecord): void {
+    if (control.step === ControlStep.CONTROL_STEP_ADOPT) adopt(context, fragmentAdoption, control)
+    else if (control.step === ControlStep.CONTROL_STEP_RETIRE) retire(context, fragmentAdoption, control)
+    else return
+    counts.controls++
+    kept = undefined
+    context.send(answered(control, record))
+  }
+
+  return {
+    step(context, input) {
+      if (input.kind !== 'record' || input.record.value === null) return
+      const { record } = input
+      if (record.topic.name === topics.assignments.name) {
+        takeAssignment(context, Assignment.decode(input.record.value))
+        return
+      }
+      const read = EventRecord.decode(input.record.value).record
+      if (read?.$case === 'event') takeEvent(context, read.value, record)
+      else if (read?.$case === 'control') takeControl(context, read.value, record)
+    },
+    endBatch(context) {
+      changed.send(context)
+      expireSeen(context)
+      observe(counts)
+      counts = { folded: 0, skipped: {}, controls: 0 }
+    },
+  }
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto'
+import {
+  type EventFacts,
+  type EventType as EventTypeName,
+  type FoldableEvent,
+  type Json,
+  canonicalJsonText,
+  isJsonObject,
+  parseExact,
+} from '@tributary/domain'
+import { type Event, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
+
+const typeNames: Record<EventType, EventTypeName> = {
+  [EventType.EVENT_TYPE_UNSPECIFIED]: 'track',
+  [EventType.EVENT_TYPE_TRACK]: 'track',
+  [EventType.EVENT_TYPE_IDENTIFY]: 'identify',
+  [EventType.EVENT_TYPE_PAGE]: 'page',
+  [EventType.EVENT_TYPE_SCREEN]: 'screen',
+  [EventType.EVENT_TYPE_GROUP]: 'group',
+  [EventType.EVENT_TYPE_ALIAS]: 'alias',
+}
+
+/** An accepted event as fragments fold it. */
+export function readEvent(event: Event): FoldableEvent {
+  return {
+    messageId: event.messageId,
+    sourceId: event.sourceId,
+    type: typeNames[event.type],
+    name: event.name,
+    timeMs: event.timeMs,
+    identifiers: event.identifiers,
+    payload: parsePayload(event.payload ?? event.raw),
+  }
+}
+
+/** What the collector took for JSON and is not says nothing of the person; the event still counts. */
+function parsePayload(bytes: Uint8Array): Json {
+  try {
+    return parseExact(Buffer.from(bytes).toString())
+  } catch (error) {
+    if (error instanceof SyntaxError) return {}
+    throw error
+  }
+}
+
+/** Source, message id and anchor: the same for two copies of one message. 128 bits, base64url. */
+export function messageKey(event: Event): string {
+  return createHash('sha256')
+    .update(`${event.sourceId}\0${event.anchor}\0${event.messageId}`)
+    .digest()
+    .subarray(0, 16)
+    .toString('base64url')
+}
+
+/** 64 bits of what an event says. */
+const CONTENT_BYTES = 8
+
+/**
+ * What two copies of one message have in common: what is folded, and nothing of how it was sent. SDKs put a new
+ * `sentAt`, and some a new library or retry count, on each attempt, and the corrected time moves with it.
+ */
+export function messageContent(event: Event, { event: { payload }, traits, consents }: EventFacts): Buffer {
+  const own = (key: string): Json =>
+    isJsonObject(payload) && Object.hasOwn(payload, key) ? payload[key]! : null
+  const text = canonicalJsonText([
+    event.type,
+    event.name,
+    event.originalTimeMs ?? null,
+    event.identifiers.map(({ id }) => id),
+    own('properties'),
+    own('groupId'),
+    traits.map(({ path, json }) => [path, json]),
+    consents.map(({ purpose, granted }) => [purpose, granted]),
+  ])
+  return createHash('sha256').update(text).digest().subarray(0, CONTENT_BYTES)
+}

@@ -1,0 +1,80 @@
+import {
+  type AudienceDocument,
+  DEFAULT_IDENTITY,
+  type TraitDocument,
+  type WorkspaceConfiguration,
+  canonicalJson,
+  documentName,
+  resolverRules,
+} from '@tributary/configuration'
+import {
+  type HashIdentifier,
+  type NormalisePhone,
+  MAX_AGGREGATES,
+  compileAudience,
+  normaliseIdentifier,
+} from '@tributary/domain'
+import { hashText, traitAggregate } from '../adoption.ts'
+import { type JobConfiguration } from './jobProcessor.ts'
+import { type NewDocument } from './jobRows.ts'
+
+/** What a job needs of a workspace. `hash` and `phone` make identifier ids of the blocked values. */
+export function jobConfiguration(
+  workspace: WorkspaceConfiguration,
+  ports: { readonly hash: HashIdentifier; readonly phone: NormalisePhone },
+): JobConfiguration {
+  const documents: NewDocument[] = []
+  const refused: string[] = []
+  const aggregates = new Set<string>()
+  for (const [name, { hash, document }] of workspace.documents) {
+    const needed = neededAggregates(document as TraitDocument | AudienceDocument, hash)
+    if (needed === undefined) continue
+    if (typeof needed === 'string') {
+      refused.push(`${name}: ${needed}`)
+      continue
+    }
+    if (new Set([...aggregates, ...needed]).size > MAX_AGGREGATES) {
+      refused.push(
+        `${name}: traits and audiences together need more than ${MAX_AGGREGATES} aggregates; remove some of them`,
+      )
+      continue
+    }
+    for (const each of needed) aggregates.add(each)
+    documents.push({ document: name, hash, definition: canonicalJson(document) })
+  }
+  const { configOffset: _offset, ...rules } = resolverRules(
+    workspace.identity,
+    0,
+    workspace.hashOf(workspace.identity ? documentName(workspace.identity) : DEFAULT_IDENTITY) ?? '',
+    blockedIds(workspace, ports),
+  )
+  return { documents, refused, rules }
+}
+
+/** Names of the aggregates; a text says why it cannot be; undefined for what no task adopts. */
+function neededAggregates(
+  document: TraitDocument | AudienceDocument,
+  hash: string,
+): readonly string[] | string | undefined {
+  if (document.kind === 'Audience') {
+    const compiled = compileAudience(document.where, hashText)
+    return 'notYet' in compiled
+      ? `not yet: ${compiled.notYet}`
+      : compiled.aggregates.map((each) => each.document)
+  }
+  if (document.kind !== 'Trait' || document.prefer) return undefined
+  const aggregate = traitAggregate(document, hash)
+  return aggregate ? [aggregate.document] : 'not yet: this kind of computed trait'
+}
+
+function blockedIds(
+  { identityRules }: WorkspaceConfiguration,
+  { hash, phone }: { readonly hash: HashIdentifier; readonly phone: NormalisePhone },
+): { type: string; id: string }[] {
+  return identityRules.blocked.flatMap(({ type, value }) => {
+    const rule = identityRules.types.find((each) => each.type === type)
+    if (!rule) return []
+    const normalised = normaliseIdentifier(rule.normaliser, value, phone)
+    return 'value' in normalised ? [{ type, id: hash(type, rule.normaliserVersion, normalised.value) }] : []
+  })
+}

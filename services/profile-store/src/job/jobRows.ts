@@ -1,0 +1,53 @@
+import { topics } from '@tributary/contracts'
+import { type TableSpec } from '@tributary/stream-runtime'
+import { bytesCodec, jsonCodec } from '../codecs.ts'
+
+const changeLog = topics.jobState
+
+/** A document to take in, or to forget. */
+export interface DocumentForm {
+  /** "trait/x" */
+  readonly document: string
+  readonly hash: string
+}
+
+export interface NewDocument extends DocumentForm {
+  /** Canonical JSON. */
+  readonly definition: string
+}
+
+export type Phase = 'adopt' | 'switch' | 'retire'
+
+export interface RunningJob {
+  /** Offset of the revision in the config topic. */
+  readonly job: number
+  readonly phase: Phase
+  readonly adopt: readonly NewDocument[]
+  readonly retire: readonly DocumentForm[]
+  /** What has been answered of this phase: "topic|partition|document|hash". */
+  readonly answered: readonly string[]
+}
+
+/** Document → hash, as every task has it when no job is running. */
+export type Applied = Readonly<Record<string, string>>
+
+/** "applied" → one row. */
+export const appliedRows: TableSpec<Applied> = { name: 'applied', changeLog, codec: jsonCodec<Applied>() }
+
+/** "running" → one row while a job is under way. */
+export const runningRows: TableSpec<RunningJob> = {
+  name: 'running',
+  changeLog,
+  codec: jsonCodec<RunningJob>(),
+}
+
+/** "rules" → hash and version of the identity rules that were handed to the resolver last. */
+export const rulesRows: TableSpec<string> = { name: 'rules', changeLog, codec: jsonCodec<string>() }
+
+/**
+ * "<job>|<phase>|<partition>|<document>|<hash>" → an EventRecord for that partition of the events topic.
+ *
+ * The events topic is written without transactions: its offsets have no gaps, and the ledger counts on it. So these
+ * are sent after the commit by an ordinary producer, perhaps twice, and taken out when they are known to be sent.
+ */
+export const outboxRows: TableSpec<Uint8Array> = { name: 'outbox', changeLog, codec: bytesCodec }

@@ -1,0 +1,105 @@
+/** What is in force in a profile task: computed traits, audiences, preferences. */
+import {
+  type CompiledAudience,
+  type ComputedTrait,
+  type FoldOptions,
+  type JudgedProfile,
+  type Profile,
+  judgedProfile,
+} from '@tributary/domain'
+import { type TraitDocument } from '@tributary/configuration'
+import { type StepContext } from '@tributary/stream-runtime'
+import {
+  type AdoptedDocument,
+  allRows,
+  compiledAudience,
+  ownedAggregates,
+  traitAggregate,
+} from '../adoption.ts'
+import { type PreferRow, preferRows, profileAdoption } from './profileRows.ts'
+
+export interface AudienceInForce {
+  readonly id: string
+  readonly hash: string
+  readonly compiled: CompiledAudience
+}
+
+export interface Definitions {
+  readonly fold: FoldOptions
+  /** Sorted by id. */
+  readonly audiences: readonly AudienceInForce[]
+  readonly judged: (profile: Profile) => JudgedProfile
+  /** The documents the changed paths were computed under. */
+  readonly rulesOf: (changed: readonly string[]) => Record<string, string>
+}
+
+export function readDefinitions(context: StepContext): Definitions {
+  const prefer: PreferRow = context.table(preferRows).get('prefer') ?? {}
+  const jobs = new Map(
+    ownedAggregates(context, profileAdoption).map(({ definition, job }) => [
+      `${definition.document}@${definition.hash}`,
+      job,
+    ]),
+  )
+  const inForce = newest(allRows(context.table(profileAdoption.adopted)))
+  const computed = inForce.flatMap(({ definition, hash }): ComputedTrait[] => {
+    if (definition.kind !== 'Trait') return []
+    const aggregate = traitAggregate(definition, hash)
+    const job = aggregate && jobs.get(`${aggregate.document}@${hash}`)
+    return job === undefined ? [] : [{ id: definition.id, hash, job, kind: aggregate!.kind }]
+  })
+  const audiences = inForce.flatMap(({ definition, hash }): AudienceInForce[] => {
+    if (definition.kind !== 'Audience') return []
+    const compiled = compiledAudience(definition)
+    return compiled ? [{ id: definition.id, hash, compiled }] : []
+  })
+  const hashes = new Map(inForce.map(({ document, hash }) => [document, hash]))
+  return {
+    fold: {
+      preferences: new Map(Object.entries(prefer).map(([trait, { sources }]) => [trait, sources])),
+      computed,
+    },
+    audiences,
+    judged: (profile) =>
+      judgedProfile(profile, computed, (document) =>
+        jobs.get(`${document}@${document.slice('leaf/'.length)}`),
+      ),
+    rulesOf(changed) {
+      const rules: Record<string, string> = {}
+      for (const path of changed) {
+        const [family = '', name = ''] = path.split('.')
+        const document = family === 'audiences' ? `audience/${name}` : `trait/${name}`
+        const hash = family === 'traits' ? prefer[name]?.hash : hashes.get(document)
+        if (hash !== undefined) rules[document] = hash
+      }
+      return rules
+    },
+  }
+}
+
+/** Of a document that is being replaced both forms are adopted for a while: the one of the higher job is in force. */
+function newest(adopted: readonly AdoptedDocument[]): AdoptedDocument[] {
+  const byName = new Map<string, AdoptedDocument>()
+  for (const each of adopted) {
+    const known = byName.get(each.document)
+    if (!known || known.job < each.job) byName.set(each.document, each)
+  }
+  return [...byName.values()].sort((a, b) => (a.document < b.document ? -1 : 1))
+}
+
+/** The names and hashes in force: when they change, every profile is to be judged anew. */
+export function inForceText(context: StepContext): string {
+  return newest(allRows(context.table(profileAdoption.adopted)))
+    .map(({ document, hash }) => `${document}@${hash}`)
+    .join(' ')
+}
+
+export function preferences(
+  traits: ReadonlyMap<string, TraitDocument>,
+  hashOf: (name: string) => string | undefined,
+): PreferRow {
+  const rows: [string, PreferRow[string]][] = []
+  for (const { id, prefer } of traits.values())
+    if (prefer) rows.push([id, { sources: prefer, hash: hashOf(`trait/${id}`) ?? '' }])
+  return Object.fromEntries(rows.sort(([a], [b]) => (a < b ? -1 : 1)))
+}

@@ -1,0 +1,128 @@
+/**
+ * The profile task: keeps the parts of the profiles of one partition, folds them, judges the audiences on the same
+ * state, and publishes.
+ *
+ *  H1. One public change per batch and profile that changed something public; none for a profile that only was seen
+ *      again. The task's own row has the exact count and times all the same.
+ *  H2. Every change takes the next number of the partition; profiles, memberships and audience changes repeat it.
+ *  H3. What is published is a function of the parts and of the definitions in force.
+ *  H4. After a definition has changed every profile is judged anew, some in each batch, while events flow; the job
+ *      task is answered when the last one has been.
+ */
+import { KEY_SEPARATOR, parseProfileId } from '@tributary/contracts'
+import { type Control, ControlStep } from '@tributary/contracts/generated/tributary/job/v1/control'
+import { type Cause, type Part, PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
+import { type WorkspaceConfiguration } from '@tributary/configuration'
+import { type InputRecord, type Processor, type StepContext } from '@tributary/stream-runtime'
+import { adopt, retire } from '../adoption.ts'
+import { answered } from '../answered.ts'
+import { type ChangedProfile, addPart, unchangedProfile } from './changedProfiles.ts'
+import { type Definitions, inForceText, preferences, readDefinitions } from './definitions.ts'
+import { partRows, preferRows, profileAdoption } from './profileRows.ts'
+import { publishProfile } from './publishProfile.ts'
+import { advanceSweep, beginSweep } from './sweep.ts'
+
+/** A change as it was published, for those who watch. */
+export interface PublishedChange {
+  readonly profileId: string
+  readonly version: string
+  readonly type: string
+  readonly json: string
+  readonly mergedInto?: string
+}
+
+/** What a batch did, for metrics and watchers. */
+export interface ProfileObservations {
+  /** Events that reached a profile, with the time they were received. */
+  readonly causes: Cause[]
+  readonly changes: PublishedChange[]
+  entered: number
+  left: number
+}
+
+export type ProfileConfiguration = Pick<WorkspaceConfiguration, 'traits' | 'hashOf'>
+
+export function createProfileProcessor(
+  observe: (observations: ProfileObservations) => void,
+): Processor<ProfileConfiguration> {
+  let changed = new Map<string, ChangedProfile>()
+  let observations = nothingObserved()
+  let definitions: Definitions | undefined
+  /** Time of the newest input of the batch, ms since 1970. */
+  let nowMs = 0
+
+  function takePart(context: StepContext, part: Part): void {
+    const { profileId, identifierId, identifierType, action } = part
+    const parts = context.table(partRows)
+    const key = `${profileId}${KEY_SEPARATOR}${identifierId}`
+    if (action?.$case === 'put')
+      parts.put(key, { identifierType, ...(action.value.fragment && { fragment: action.value.fragment }) })
+    else if (action?.$case === 'removed') parts.delete(key)
+    let profile = changed.get(profileId)
+    if (!profile) changed.set(profileId, (profile = unchangedProfile()))
+    addPart(profile, part, parseProfileId(profileId)?.identifierId === identifierId)
+    observations.causes.push(...part.causes)
+  }
+
+  /** H4. */
+  function takeControl(context: StepContext, control: Control, record: InputRecord): void {
+    const before = inForceText(context)
+    if (control.step === ControlStep.CONTROL_STEP_SWITCH) adopt(context, profileAdoption, control)
+    else if (control.step === ControlStep.CONTROL_STEP_RETIRE) retire(context, profileAdoption, control)
+    else return
+    definitions = undefined
+    if (inForceText(context) === before) context.send(answered(control, record))
+    else beginSweep(context, { control, record })
+  }
+
+  /** `prefer` is live: no job, it holds from the batch that sees it. */
+  function takeConfiguration(context: StepContext, { traits, hashOf }: ProfileConfiguration): void {
+    const rows = context.table(preferRows)
+    const prefer = preferences(traits, hashOf)
+    if (JSON.stringify(prefer) === JSON.stringify(rows.get('prefer') ?? {})) return
+    rows.put('prefer', prefer)
+    definitions = undefined
+    beginSweep(context)
+  }
+
+  function publish(context: StepContext, profileId: string, profile: ChangedProfile, swept: boolean): void {
+    definitions ??= readDefinitions(context)
+    publishProfile({ context, profileId, changed: profile, definitions, nowMs, swept, observations })
+  }
+
+  return {
+    step(context, input) {
+      switch (input.kind) {
+        case 'configuration':
+          takeConfiguration(context, input.configuration.value)
+          break
+        case 'tick':
+          nowMs = Math.max(nowMs, input.nowMs)
+          break
+        case 'record': {
+          nowMs = Math.max(nowMs, input.record.timestampMs)
+          if (input.record.value === null) break
+          const read = PartRecord.decode(input.record.value).record
+          if (read?.$case === 'part') takePart(context, read.value)
+          else if (read?.$case === 'control') takeControl(context, read.value, input.record)
+          break
+        }
+        case 'injected':
+          break
+      }
+    },
+    endBatch(context) {
+      for (const [profileId, profile] of changed) publish(context, profileId, profile, false)
+      advanceSweep(context, (profileId) => {
+        if (!changed.has(profileId)) publish(context, profileId, unchangedProfile(), true)
+      })
+      changed = new Map()
+      observe(observations)
+      observations = nothingObserved()
+    },
+  }
+}
+
+function nothingObserved(): ProfileObservations {
+  return { causes: [], changes: [], entered: 0, left: 0 }
+}

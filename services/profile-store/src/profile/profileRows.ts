@@ -1,0 +1,51 @@
+import { topics } from '@tributary/contracts'
+import { type Answered } from '@tributary/contracts/generated/tributary/job/v1/control'
+import { PartRow, ProfileRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
+import { type TableSpec } from '@tributary/stream-runtime'
+import { adoptionTables } from '../adoption.ts'
+import { jsonCodec, protoCodec } from '../codecs.ts'
+
+const changeLog = topics.profileState
+
+/** "<profile id>|<identifier id>" → the part. */
+export const partRows: TableSpec<PartRow> = { name: 'parts', changeLog, codec: protoCodec(PartRow) }
+
+/** Profile id → the profile as last published, and what is exact besides. */
+export const profileRows: TableSpec<ProfileRow> = {
+  name: 'profiles',
+  changeLog,
+  codec: protoCodec(ProfileRow),
+}
+
+export const profileAdoption = adoptionTables(changeLog)
+
+export interface Counters {
+  /** n of the last change published: each number once. */
+  readonly changes: number
+  /** Time of the last change, ms since 1970: never goes back. */
+  readonly clockMs: number
+  /** Profiles alive, and the events folded into them. */
+  readonly profiles: number
+  readonly events: number
+}
+
+/** "counters" → one row. */
+export const counterRows: TableSpec<Counters> = { name: 'counters', changeLog, codec: jsonCodec<Counters>() }
+
+/** Which source wins, by the first key of the path, with the hash of its document. Live: no job adopts it. */
+export type PreferRow = Readonly<
+  Record<string, { readonly sources: readonly string[]; readonly hash: string }>
+>
+
+/** "prefer" → one row. */
+export const preferRows: TableSpec<PreferRow> = { name: 'prefer', changeLog, codec: jsonCodec<PreferRow>() }
+
+export interface Sweep {
+  /** Every profile up to here has been judged anew; '' at the beginning. */
+  readonly after: string
+  /** What to tell the job task when all have been. */
+  readonly answers: readonly Answered[]
+}
+
+/** "sweep" → one row while profiles are judged anew after a definition changed. */
+export const sweepRows: TableSpec<Sweep> = { name: 'sweep', changeLog, codec: jsonCodec<Sweep>() }

@@ -1,0 +1,253 @@
+/** The public records of one change of one profile. */
+import {
+  type AudienceChangeRecord,
+  type AudienceMembershipRecord,
+  type ChangeReason,
+  KEY_SEPARATOR,
+  type ProfileChangeRecord,
+  type PublicIdentifier,
+  type TopicSpec,
+  changeTypes,
+  cloudEventHeaders,
+  cloudEventId,
+  topics,
+  versionOf,
+} from '@tributary/contracts'
+import { type ProfileRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
+import {
+  type JsonObject,
+  type Json as DomainJson,
+  canonicalJsonText,
+  isoTime,
+  publicDiff,
+} from '@tributary/domain'
+import { type Definitions } from './definitions.ts'
+import { type Flip } from './judgeAudiences.ts'
+import { type PublishInput } from './publishProfile.ts'
+import { counterRows } from './profileRows.ts'
+
+export interface Publication extends PublishInput {
+  /** As it is before the change. */
+  readonly row: ProfileRow
+}
+
+/** What the row has to remember of what was told. */
+export type Told = Pick<ProfileRow, 'version' | 'publicJson' | 'mergedInto'>
+
+/** Every record names the service, so that ids are unique per source as CloudEvents asks. */
+const SOURCE = '/tributary/profile-store'
+
+export function reasonOf({ swept, changed }: PublishInput): ChangeReason {
+  if (changed.erased) return 'erasure'
+  if (changed.change) return 'identity'
+  return swept ? 'definition' : 'event'
+}
+
+/** Time of the change: that of the newest input, never before the last change of the partition. */
+export function timeOf({ context, nowMs }: PublishInput): number {
+  return Math.max(nowMs, context.table(counterRows).get('counters')?.clockMs ?? 0)
+}
+
+/** Tells of a profile that is alive; nothing when nothing public changed. */
+export function tellProfile(
+  publication: Publication,
+  {
+    before,
+    after,
+    flips,
+    definitions,
+  }: {
+    before: JsonObject | undefined
+    after: JsonObject
+    flips: readonly Flip[]
+    definitions: Definitions
+  },
+): Partial<Told> {
+  const { changed } = publication
+  const diff = publicDiff(before, after)
+  const mergedFrom = [...changed.mergedFrom].sort()
+  if (before && !diff.worthTelling && mergedFrom.length === 0) return {}
+  const numbered = nextChange(publication)
+  const isSplit = !before && changed.splitFrom !== undefined
+  const type = before
+    ? changeTypes.profileUpdated
+    : isSplit
+      ? changeTypes.profileSplit
+      : changeTypes.profileCreated
+  tellChange(publication, numbered, type, {
+    op: before ? 'u' : 'c',
+    changed: [...diff.changed],
+    before: diff.before,
+    after: diff.after,
+    identifiers: identifierDiff(before, after),
+    mergedFrom,
+    ...(changed.splitFrom !== undefined && { splitFrom: changed.splitFrom }),
+    rules: definitions.rulesOf(diff.changed),
+  })
+  const publicJson = canonicalJsonText({ ...after, version: numbered.version })
+  tellState(publication, numbered, publicJson)
+  tellFlips(publication, numbered, flips)
+  return { version: numbered.version, publicJson, mergedInto: '' }
+}
+
+/** Tells that a profile is part of another one now, or of yet another. */
+export function tellMerged(publication: Publication, mergedInto: string, flips: readonly Flip[]): Told {
+  const { profileId } = publication
+  const numbered = nextChange(publication)
+  tellChange(publication, numbered, changeTypes.profileMerged, { ...nothingLeft(), mergedInto })
+  tellState(publication, numbered, canonicalJsonText({ profileId, version: numbered.version, mergedInto }))
+  tellFlips(publication, numbered, flips)
+  return { version: numbered.version, publicJson: '', mergedInto }
+}
+
+/** Tells that a profile was erased. */
+export function tellGone(publication: Publication, flips: readonly Flip[]): Told {
+  const numbered = nextChange(publication)
+  tellChange(publication, numbered, changeTypes.profileErased, nothingLeft())
+  tellState(publication, numbered, null)
+  tellFlips(publication, numbered, flips)
+  return { version: numbered.version, publicJson: '', mergedInto: '' }
+}
+
+function nothingLeft() {
+  return {
+    op: 'd' as const,
+    changed: [],
+    before: {},
+    after: {},
+    identifiers: { added: [], removed: [] },
+    mergedFrom: [],
+    rules: {},
+  }
+}
+
+interface Numbered {
+  readonly version: string
+  readonly time: string
+}
+
+function nextChange(publication: Publication): Numbered {
+  const { context } = publication
+  const counters = context.table(counterRows)
+  const now = counters.get('counters') ?? { changes: 0, clockMs: 0, profiles: 0, events: 0 }
+  const clockMs = timeOf(publication)
+  counters.put('counters', { ...now, changes: now.changes + 1, clockMs })
+  return { version: versionOf(context.epoch, now.changes + 1), time: isoTime(clockMs) }
+}
+
+type ChangeBody = Omit<
+  ProfileChangeRecord,
+  'profileId' | 'version' | 'previousVersion' | 'time' | 'causedBy' | 'before' | 'after'
+> & { before: JsonObject; after: JsonObject }
+
+function tellChange(publication: Publication, numbered: Numbered, type: string, body: ChangeBody): void {
+  const { profileId, row, changed, observations } = publication
+  const record = {
+    ...body,
+    ...numbered,
+    profileId,
+    previousVersion: row.version === '' ? null : row.version,
+    causedBy: {
+      reason: reasonOf(publication),
+      ...causes(publication),
+      ...(changed.change && { changeId: changed.change.id }),
+    },
+  }
+  const json = canonicalJsonText(record as unknown as DomainJson)
+  observations.changes.push({
+    profileId,
+    version: numbered.version,
+    type,
+    json,
+    ...(body.mergedInto !== undefined && { mergedInto: body.mergedInto }),
+  })
+  send(publication, numbered, { topic: topics.profileChanges, key: profileId, type, json })
+}
+
+function tellState(publication: Publication, numbered: Numbered, json: string | null): void {
+  const key = publication.profileId
+  send(publication, numbered, { topic: topics.profiles, key, type: changeTypes.profileState, json })
+}
+
+function tellFlips(publication: Publication, { version, time }: Numbered, flips: readonly Flip[]): void {
+  const { profileId, observations } = publication
+  for (const { audience, member, hash, reason, because } of flips) {
+    const rules = { [`audience/${audience}`]: hash }
+    const membership: AudienceMembershipRecord = { audience, profileId, member, since: time, version, rules }
+    send(
+      publication,
+      { version, time },
+      {
+        topic: topics.audienceMemberships,
+        key: `${audience}${KEY_SEPARATOR}${profileId}`,
+        type: changeTypes.audienceMembership,
+        json: canonicalJsonText(membership as unknown as DomainJson),
+      },
+    )
+    const change: AudienceChangeRecord = {
+      audience,
+      profileId,
+      change: member ? 'entered' : 'left',
+      version,
+      time,
+      reason,
+      because,
+      causedBy: causes(publication),
+      rules,
+    }
+    send(
+      publication,
+      { version, time },
+      {
+        topic: topics.audienceChanges,
+        key: profileId,
+        type: member ? changeTypes.audienceEntered : changeTypes.audienceLeft,
+        json: canonicalJsonText(change as unknown as DomainJson),
+      },
+    )
+    if (member) observations.entered++
+    else observations.left++
+  }
+}
+
+function send(
+  { context, profileId }: Publication,
+  { time }: Numbered,
+  { topic, key, type, json }: { topic: TopicSpec; key: string; type: string; json: string | null },
+): void {
+  // Input and output are co-partitioned by profile id: the task's own partition is the profile's.
+  const id = cloudEventId(
+    context.epoch,
+    topic.name,
+    context.partition,
+    context.nextSeq(topic, context.partition),
+  )
+  context.send({
+    topic,
+    partition: context.partition,
+    key,
+    value: json === null ? null : Buffer.from(json),
+    headers: cloudEventHeaders({ id, type, source: SOURCE, subject: profileId, time }),
+  })
+}
+
+function causes({ changed }: Publication): { messageIds: string[]; sources: string[] } {
+  return {
+    messageIds: [...new Set(changed.causes.map(({ messageId }) => messageId))],
+    sources: [...new Set(changed.causes.map(({ sourceId }) => sourceId))].sort(),
+  }
+}
+
+function identifierDiff(
+  before: JsonObject | undefined,
+  after: JsonObject,
+): { added: PublicIdentifier[]; removed: PublicIdentifier[] } {
+  const read = (profile: JsonObject | undefined) =>
+    (profile?.['identifiers'] ?? []) as unknown as readonly PublicIdentifier[]
+  const textOf = ({ type, value }: PublicIdentifier) => `${type}\n${value}`
+  const [old, now] = [new Set(read(before).map(textOf)), new Set(read(after).map(textOf))]
+  return {
+    added: read(after).filter((each) => !old.has(textOf(each))),
+    removed: read(before).filter((each) => !now.has(textOf(each))),
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Decides what one profile has to tell after a batch, and tells it.
+ *
+ *   before \ now   alive                                  no part left
+ *   never public   created, or split (H1)                 nothing
+ *   alive          updated, when something public did     merged {into}, or erased
+ *   merged         created, or split                      merged {into} again, when the lead moved on
+ *
+ * Alive: an event was folded into one of its parts; or it was public and has parts still.
+ */
+import { KEY_SEPARATOR } from '@tributary/contracts'
+import { type ProfileRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
+import { type JsonObject, type Profile, foldProfile, parseExact, publicProfile } from '@tributary/domain'
+import { type StepContext } from '@tributary/stream-runtime'
+import { type ChangedProfile } from './changedProfiles.ts'
+import { type Definitions } from './definitions.ts'
+import { judgeAudiences, leaveAudiences } from './judgeAudiences.ts'
+import { type ProfileObservations } from './profileProcessor.ts'
+import { counterRows, partRows, profileRows } from './profileRows.ts'
+import { type Publication, tellGone, tellMerged, tellProfile } from './publication.ts'
+
+export interface PublishInput {
+  readonly context: StepContext
+  readonly profileId: string
+  readonly changed: ChangedProfile
+  readonly definitions: Definitions
+  readonly nowMs: number
+  /** Judged anew because a definition changed, not because of a part. */
+  readonly swept: boolean
+  readonly observations: ProfileObservations
+}
+
+const emptyRow: ProfileRow = {
+  version: '',
+  publicJson: '',
+  events: 0,
+  firstSeenMs: 0,
+  lastSeenMs: 0,
+  lead: '',
+  mergedInto: '',
+  audiences: {},
+}
+
+export function publishProfile(input: PublishInput): void {
+  const { context, profileId, changed, definitions } = input
+  const rows = context.table(profileRows)
+  const known = rows.get(profileId)
+  const row: ProfileRow = {
+    ...(known ?? emptyRow),
+    ...(changed.lead !== undefined && { lead: changed.lead }),
+  }
+  const parts = [
+    ...context.table(partRows).range(`${profileId}${KEY_SEPARATOR}`, `${profileId}${AFTER_SEPARATOR}`),
+  ].map(([key, { fragment }]) => ({ identifierId: key.slice(profileId.length + 1), fragment }))
+  const wasAlive = row.publicJson !== ''
+  const profile =
+    foldProfile(parts, definitions.fold) ?? (wasAlive && parts.length > 0 ? emptyProfile(row) : undefined)
+  const publication: Publication = { ...input, row }
+
+  let next: ProfileRow
+  if (profile) next = alive(publication, profile, definitions)
+  else if (wasAlive) next = gone(publication)
+  else next = waiting(publication)
+  if (next !== known && (known || !isEmpty(next))) rows.put(profileId, next)
+  count(context, row, next)
+}
+
+/** The next character after the separator: ends the range of one profile's parts. */
+const AFTER_SEPARATOR = String.fromCharCode(KEY_SEPARATOR.charCodeAt(0) + 1)
+
+function alive(publication: Publication, profile: Profile, definitions: Definitions): ProfileRow {
+  const { row, profileId } = publication
+  const judged = judgeAudiences(publication, profile, definitions)
+  const before = row.publicJson === '' ? undefined : (parseExact(row.publicJson) as JsonObject)
+  const after = publicProfile({ profileId, version: '', profile, audiences: judged.shown })
+  const told = tellProfile(publication, { before, after, flips: judged.flips, definitions })
+  return {
+    ...row,
+    ...told,
+    events: profile.events,
+    firstSeenMs: profile.firstSeenMs,
+    lastSeenMs: profile.lastSeenMs,
+    audiences: judged.rows,
+  }
+}
+
+function gone(publication: Publication): ProfileRow {
+  const { row, changed } = publication
+  const flips = leaveAudiences(publication, changed.erased ? 'erasure' : 'merged')
+  const into = row.lead === '' ? (changed.lastLeftTo ?? '') : row.lead
+  const told = changed.erased ? tellGone(publication, flips) : tellMerged(publication, into, flips)
+  return { ...emptyRow, ...told, lead: row.lead }
+}
+
+/** Not alive before and not now. */
+function waiting(publication: Publication): ProfileRow {
+  const { row } = publication
+  const movedOn = row.mergedInto !== '' && row.lead !== '' && row.lead !== row.mergedInto
+  return movedOn ? { ...row, ...tellMerged(publication, row.lead, []) } : row
+}
+
+/** It was public and has parts, but no event is left with it: the events went with an identifier that left. */
+function emptyProfile(row: ProfileRow): Profile {
+  return {
+    firstSeenMs: row.firstSeenMs,
+    lastSeenMs: row.lastSeenMs,
+    events: 0,
+    identifiers: [],
+    traits: [],
+    computed: [],
+    consent: [],
+    aggregates: [],
+    truncated: false,
+  }
+}
+
+function isEmpty(row: ProfileRow): boolean {
+  return row.version === '' && row.lead === '' && row.events === 0
+}
+
+function count(context: StepContext, before: ProfileRow, after: ProfileRow): void {
+  const profiles = Number(after.publicJson !== '') - Number(before.publicJson !== '')
+  const events = after.events - before.events
+  if (profiles === 0 && events === 0) return
+  const counters = context.table(counterRows)
+  const now = counters.get('counters') ?? { changes: 0, clockMs: 0, profiles: 0, events: 0 }
+  counters.put('counters', { ...now, profiles: now.profiles + profiles, events: now.events + events })
+}
