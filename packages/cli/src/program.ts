@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { applyCommand, rollbackCommand } from './commands/apply.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { diffCommand, historyCommand } from './commands/history.ts'
 import { identityCommand } from './commands/identity.ts'
 import { migrateCommand } from './commands/migrate.ts'
@@ -42,6 +43,7 @@ export function createProgram(context: Context, done: (code: ExitCode) => void, 
     identityCommand,
     tailCommand,
     rejectsCommand,
+    doctorCommand,
   ]
   for (const add of commands) add(program, context, done, open)
   return program

@@ -329,7 +329,8 @@ export function written(value: unknown): string {
 
 function lowered(sentence: string): string {
   const first = sentence.split('. ')[0]!.replace(/\.$/, '')
-  return first.charAt(0).toLowerCase() + first.slice(1)
+  // "IANA zone" stays as it is.
+  return /^[A-Z][A-Z]/.test(first) ? first : first.charAt(0).toLowerCase() + first.slice(1)
 }
 
 function counted(n: number, one: string, many: string): string {

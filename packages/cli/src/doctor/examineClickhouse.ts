@@ -1,0 +1,60 @@
+import { checkMigrations, connectClickHouse } from '@tributary/clickhouse-log'
+import type { ClickhouseConnectionSettings } from '@tributary/service-kit'
+import { fine, remedied, wrong, type Check } from './finding.ts'
+
+/** Major and minor version: the oldest one with long-term support that these tables were tried on. */
+const OLDEST_VERSION = [25, 3] as const
+
+/** How far two clocks may be apart, ms: event times up to five minutes ahead are taken as they are, certificates and
+ *  signatures are less patient. */
+const MAX_CLOCK_SKEW_MS = 5_000
+
+export async function examineClickhouse(
+  target: ClickhouseConnectionSettings,
+  now: () => number,
+): Promise<Check[]> {
+  const client = connectClickHouse(target)
+  try {
+    await client.ping()
+    const before = now()
+    const [row] = await client.query<{ version: string; now: string }>(
+      'SELECT version() AS version, toUnixTimestamp64Milli(now64(3)) AS now',
+    )
+    const middle = (before + now()) / 2
+    const checks = [versionCheck(row!.version), clockCheck(Number(row!.now) - middle)]
+    try {
+      await checkMigrations({ client })
+      checks.push(fine('ClickHouse', `the tables of ${target.database} are up to date`))
+    } catch (error) {
+      checks.push(
+        wrong('ClickHouse', ...remedied((error as Error).message, 'see the README of clickhouse-log')),
+      )
+    }
+    return checks
+  } finally {
+    await client.close()
+  }
+}
+
+export function versionCheck(version: string): Check {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const old = major < OLDEST_VERSION[0] || (major === OLDEST_VERSION[0] && minor < OLDEST_VERSION[1])
+  return old
+    ? wrong(
+        'ClickHouse',
+        `version ${version} is older than ${OLDEST_VERSION.join('.')}`,
+        'upgrade ClickHouse',
+      )
+    : fine('ClickHouse', `version ${version} answers`)
+}
+
+export function clockCheck(skewMs: number): Check {
+  const apart = Math.abs(Math.round(skewMs))
+  return apart > MAX_CLOCK_SKEW_MS
+    ? wrong(
+        'clock',
+        `this clock and ClickHouse’s are ${(apart / 1000).toFixed(1)} s apart`,
+        'run a time service (chrony, ntpd) on both',
+      )
+    : fine('clock', `within ${MAX_CLOCK_SKEW_MS / 1000} s of ClickHouse’s`)
+}
