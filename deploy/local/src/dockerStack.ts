@@ -1,79 +1,52 @@
 /**
- * The stack in containers. testcontainers' reaper removes them when this process dies without a word.
+ * The stack in containers. The watchdog removes them when this process dies without a word, and so does testcontainers'
+ * own reaper, where its image can be had.
  *
  * Ports of the host are chosen here and fixed: Kafka must advertise the address that clients use, and addresses stay
  * the same over a restart or a kill.
  */
-import { request } from 'node:http'
-import { join } from 'node:path'
-import { homedir } from 'node:os'
 import { brokerAnswers } from './brokerAnswers.ts'
 import { freePort } from './freePort.ts'
 import { IMAGES } from './images.ts'
 import type { LocalStack, Log } from './localStack.ts'
 import { pollUntil } from './pollUntil.ts'
+import { guardContainer, releaseContainer } from './watchdog.ts'
 
-/** A local engine answers in milliseconds; one that takes longer is of no use here. */
-const PING_TIMEOUT_MS = 2_000
-/** Includes the download of the images. */
-const STARTUP_TIMEOUT_MS = 600_000
 const READY_TIMEOUT_MS = 60_000
-
-export async function dockerAnswers(
-  environment: Record<string, string | undefined> = process.env,
-): Promise<boolean> {
-  for (const target of dockerTargets(environment)) if (await ping(target)) return true
-  return false
-}
-
-type Target = { socketPath: string } | { host: string; port: number }
-
-function dockerTargets(environment: Record<string, string | undefined>): Target[] {
-  const host = environment['DOCKER_HOST']
-  if (host?.startsWith('unix://')) return [{ socketPath: host.slice('unix://'.length) }]
-  if (host) {
-    const url = new URL(host)
-    return [{ host: url.hostname, port: Number(url.port || 2375) }]
-  }
-  const runtime = environment['XDG_RUNTIME_DIR']
-  return [
-    { socketPath: '/var/run/docker.sock' },
-    ...(runtime ? [{ socketPath: join(runtime, 'docker.sock') }] : []),
-    { socketPath: join(homedir(), '.docker', 'run', 'docker.sock') },
-  ]
-}
-
-function ping(target: Target): Promise<boolean> {
-  return new Promise((resolve) => {
-    const asked = request({ ...target, path: '/_ping', timeout: PING_TIMEOUT_MS }, (answer) => {
-      answer.resume()
-      resolve(answer.statusCode === 200)
-    })
-    asked.on('timeout', () => asked.destroy())
-    asked.on('error', () => resolve(false))
-    asked.end()
-  })
-}
+/** A clean stop of Kafka; after it Docker kills. */
+const STOP_GRACE_MS = 15_000
 
 export async function startDockerStack({ log }: { dataDir: string; log: Log }): Promise<LocalStack> {
   // Loaded only here: it takes longer to load than Kafka takes to start.
   const { GenericContainer, Wait, getContainerRuntimeClient } = await import('testcontainers')
   log(`starting ${IMAGES.kafka} and ${IMAGES.clickhouse} (the first time they are downloaded) …`)
+  const engine = await getContainerRuntimeClient()
+  const engineHost = engine.info.containerRuntime.host
+  // An engine elsewhere publishes its ports there; the one of this machine on the loopback interface only.
+  const host = engineHost === 'localhost' ? '127.0.0.1' : engineHost
   const kafkaPort = await freePort()
   const clickHousePort = await freePort()
 
-  const kafkaContainer = new GenericContainer(IMAGES.kafka)
+  class LoopbackContainer extends GenericContainer {
+    protected override beforeContainerCreated(): Promise<void> {
+      const bindings = this.hostConfig.PortBindings as Record<string, { HostIp?: string }[]>
+      if (host === '127.0.0.1') for (const binding of Object.values(bindings).flat()) binding.HostIp = host
+      return Promise.resolve()
+    }
+  }
+
+  const kafkaContainer = new LoopbackContainer(IMAGES.kafka)
     .withExposedPorts({ container: kafkaPort, host: kafkaPort })
-    .withEnvironment(kafkaEnvironment(kafkaPort))
-    .withWaitStrategy(Wait.forListeningPorts())
-    .withStartupTimeout(STARTUP_TIMEOUT_MS)
-  const clickHouseContainer = new GenericContainer(IMAGES.clickhouse)
+    .withEnvironment(kafkaEnvironment(host, kafkaPort))
+    // Looking for its port needs tools inside the image; an admin call says below when it is really ready.
+    .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
+    .withStartupTimeout(READY_TIMEOUT_MS)
+  const clickHouseContainer = new LoopbackContainer(IMAGES.clickhouse)
     .withExposedPorts({ container: 8123, host: clickHousePort })
     // Without it the image allows its user to come from inside the container only.
     .withEnvironment({ CLICKHOUSE_SKIP_USER_SETUP: '1' })
-    .withUlimits({ nofile: { soft: 262_144, hard: 262_144 } })
     .withWaitStrategy(Wait.forHttp('/ping', 8123))
-    .withStartupTimeout(STARTUP_TIMEOUT_MS)
+    .withStartupTimeout(READY_TIMEOUT_MS)
 
   const [kafkaStart, clickHouseStart] = await Promise.allSettled([
     kafkaContainer.start(),
@@ -88,8 +61,10 @@ export async function startDockerStack({ log }: { dataDir: string; log: Log }): 
   }
   const kafka = kafkaStart.value
   const clickHouse = clickHouseStart.value
-  const brokers = `127.0.0.1:${kafkaPort}`
-  const url = `http://127.0.0.1:${clickHousePort}`
+  const containers = [kafka.getId(), clickHouse.getId()]
+  for (const id of containers) guardContainer(id)
+  const brokers = `${host}:${kafkaPort}`
+  const url = `http://${host}:${clickHousePort}`
   const kafkaReady = () => pollUntil('Kafka', () => brokerAnswers(brokers), READY_TIMEOUT_MS)
   await kafkaReady()
 
@@ -99,18 +74,17 @@ export async function startDockerStack({ log }: { dataDir: string; log: Log }): 
     clickhouse: { url, database: 'tributary' },
     async stop() {
       await Promise.all([kafka.stop(), clickHouse.stop()])
+      for (const id of containers) releaseContainer(id)
     },
     async restartKafka() {
-      await kafka.restart()
+      await kafka.restart({ timeout: STOP_GRACE_MS })
       await kafkaReady()
     },
     async killClickHouse() {
-      const client = await getContainerRuntimeClient()
-      await client.container.getById(clickHouse.getId()).kill({ signal: 'SIGKILL' })
+      await engine.container.getById(clickHouse.getId()).kill({ signal: 'SIGKILL' })
     },
     async startClickHouse() {
-      const client = await getContainerRuntimeClient()
-      await client.container.start(client.container.getById(clickHouse.getId()))
+      await engine.container.start(engine.container.getById(clickHouse.getId()))
       await pollUntil('ClickHouse', () => pingClickHouse(url), READY_TIMEOUT_MS)
     },
   }
@@ -124,16 +98,17 @@ async function pingClickHouse(url: string): Promise<true | undefined> {
   }
 }
 
-function kafkaEnvironment(port: number): Record<string, string> {
+function kafkaEnvironment(host: string, port: number): Record<string, string> {
   return {
     KAFKA_NODE_ID: '1',
     KAFKA_PROCESS_ROLES: 'broker,controller',
     KAFKA_CONTROLLER_QUORUM_VOTERS: '1@localhost:9093',
     KAFKA_LISTENERS: `PLAINTEXT://:${port},CONTROLLER://localhost:9093`,
-    KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://127.0.0.1:${port}`,
+    KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://${host}:${port}`,
     KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
     KAFKA_INTER_BROKER_LISTENER_NAME: 'PLAINTEXT',
     KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    KAFKA_LOG_DIRS: '/var/lib/kafka/data',
     KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
     KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '1',
     KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: '1',

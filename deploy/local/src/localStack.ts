@@ -7,7 +7,8 @@
  * 3. Data lives in `dataDir` only; `fresh` empties it first. Containers keep theirs in themselves.
  */
 import { rm } from 'node:fs/promises'
-import { dockerAnswers, startDockerStack } from './dockerStack.ts'
+import { findDockerEngine } from './dockerEngine.ts'
+import { startDockerStack } from './dockerStack.ts'
 import { givenStack } from './givenStack.ts'
 import { javaProblem } from './javaRequirements.ts'
 import { startJavaStack } from './javaStack.ts'
@@ -75,7 +76,7 @@ export async function chooseKind(environment: Record<string, string | undefined>
       `${missing} is not set, but its partner is: set both, or neither for a stack of this machine's own.`,
     )
   }
-  if (await dockerAnswers()) return 'docker'
+  if (await findDockerEngine(environment)) return 'docker'
   const problem = await javaProblem()
   if (problem === undefined) return 'java'
   throw new Error(

@@ -1,6 +1,6 @@
 /**
  * Nothing is left running, even when this process is killed with -9: a small process holds the other end of a pipe,
- * is told the ids of our children, and ends them when the pipe closes without a goodbye.
+ * is told the ids of our children and containers, and ends them when the pipe closes without a goodbye.
  *
  * 1. An id is trusted only with its start time, so a number the system has given to somebody else is left alone.
  * 2. The watchdog ends by itself as soon as the pipe closes; it never outlives its work by more than its grace time.
@@ -11,19 +11,36 @@ import { fileURLToPath } from 'node:url'
 const SCRIPT = fileURLToPath(new URL('watchdogMain.ts', import.meta.url))
 
 let watchdog: ChildProcess | undefined
-const guarded = new Set<number>()
+/** Lines of what is guarded: `pid 4711`, `container 3f…`. */
+const guarded = new Set<string>()
 
 export function guard(pid: number): void {
-  guarded.add(pid)
-  if (watchdog === undefined || watchdog.exitCode !== null || watchdog.signalCode !== null) start()
-  else tell(`+${pid}`)
+  add(`pid ${pid}`)
 }
 
 export function release(pid: number): void {
-  guarded.delete(pid)
-  tell(`-${pid}`)
+  remove(`pid ${pid}`)
+}
+
+export function guardContainer(id: string): void {
+  add(`container ${id}`)
+}
+
+export function releaseContainer(id: string): void {
+  remove(`container ${id}`)
+}
+
+function add(what: string): void {
+  guarded.add(what)
+  if (watchdog === undefined || watchdog.exitCode !== null || watchdog.signalCode !== null) start()
+  else tell(`+${what}`)
+}
+
+function remove(what: string): void {
+  guarded.delete(what)
+  tell(`-${what}`)
   if (guarded.size > 0) return
-  // The last child is gone: so may be the watchdog.
+  // The last one is gone: so may be the watchdog.
   watchdog?.stdin?.end()
   watchdog = undefined
 }
@@ -36,7 +53,7 @@ function start(): void {
   watchdog.unref()
   const pipe = watchdog.stdin as unknown as { unref?: () => void } | null
   pipe?.unref?.()
-  for (const pid of guarded) tell(`+${pid}`)
+  for (const what of guarded) tell(`+${what}`)
 }
 
 function tell(line: string): void {

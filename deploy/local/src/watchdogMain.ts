@@ -1,6 +1,7 @@
-/** The watchdog's own process: see watchdog.ts. Reads `+pid` and `-pid` lines; ends what is left when they stop. */
+/** The watchdog's own process: see watchdog.ts. Reads `+pid 4711` and `-pid 4711` lines; ends what is left when they stop. */
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { findDockerEngine, removeContainer } from './dockerEngine.ts'
 import { startTimeOf } from './startTime.ts'
 
 /** Kafka closes its log segments and services finish their batch in this time. */
@@ -11,10 +12,15 @@ process.on('SIGINT', () => undefined)
 process.on('SIGHUP', () => undefined)
 
 const guarded = new Map<number, string | undefined>()
+const containers = new Set<string>()
 for await (const line of createInterface({ input: process.stdin })) {
-  const pid = Number(line.slice(1))
-  if (line.startsWith('+')) guarded.set(pid, startTimeOf(pid))
-  else guarded.delete(pid)
+  const [kind, id = ''] = line.slice(1).split(' ')
+  const added = line.startsWith('+')
+  if (kind === 'container') {
+    if (added) containers.add(id)
+    else containers.delete(id)
+  } else if (added) guarded.set(Number(id), startTimeOf(Number(id)))
+  else guarded.delete(Number(id))
 }
 
 send('SIGTERM')
@@ -22,6 +28,12 @@ send('SIGCONT')
 const deadline = Date.now() + GRACE_MS
 while (left().length > 0 && Date.now() < deadline) await sleep(POLL_MS)
 send('SIGKILL')
+await removeContainers()
+
+async function removeContainers(): Promise<void> {
+  const engine = containers.size > 0 ? await findDockerEngine() : undefined
+  if (engine) await Promise.all([...containers].map((id) => removeContainer(engine, id)))
+}
 
 function left(): number[] {
   return [...guarded]
