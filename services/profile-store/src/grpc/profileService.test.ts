@@ -1,0 +1,230 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ServiceError, credentials, status } from '@grpc/grpc-js'
+import {
+  type GetProfileResponse,
+  ProfileServiceClient,
+  type ProfileRef,
+  type WatchResponse,
+} from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
+import { EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
+import { identityRules } from '@tributary/configuration'
+import {
+  type GrpcServer,
+  bearerCredentials,
+  callUnary,
+  createHealth,
+  startGrpcServer,
+} from '@tributary/service-kit'
+import { createRecordingLogger } from '@tributary/service-kit/testing'
+import { type Pipeline, createPipeline } from '../testing/pipeline.ts'
+import { assignmentOf, eventOf, home, identifierId } from '../testing/shopPeople.ts'
+import { createProfileService } from './profileService.ts'
+import { Watchers } from './watchers.ts'
+
+let pipeline: Pipeline
+let ownsProfiles = true
+const watchers = new Watchers()
+const recording = createRecordingLogger()
+let server: GrpcServer
+let client: ProfileServiceClient
+
+beforeAll(async () => {
+  const service = createProfileService({
+    views: {
+      counts: { identifier: 3, profile: 2, delivery: 1 },
+      fragment: (partition) => pipeline.fragments[partition]!.view(),
+      profile: (partition) => (ownsProfiles ? pipeline.profiles[partition]!.view() : undefined),
+    },
+    reading: () => ({
+      rules: identityRules(undefined),
+      hash: (_type, _version, value) => identifierId(value),
+      phone: () => undefined,
+    }),
+    watchers,
+    logger: recording.logger,
+  })
+  server = await startGrpcServer({
+    host: '127.0.0.1',
+    port: 0,
+    services: [service],
+    tokens: ['t0ken'],
+    health: createHealth(),
+    logger: recording.logger,
+  })
+  client = new ProfileServiceClient(`127.0.0.1:${server.port}`, credentials.createInsecure())
+})
+afterAll(async () => {
+  client.close()
+  await server.stop(100)
+})
+
+beforeEach(() => {
+  ownsProfiles = true
+  pipeline = createPipeline()
+  pipeline.event(eventOf({ messageId: 'm1', identifiers: ['a1'], timeMs: 1_000 }))
+  pipeline.settle()
+  pipeline.event(
+    eventOf({
+      messageId: 'm2',
+      identifiers: ['u1', 'a1'],
+      type: EventType.EVENT_TYPE_IDENTIFY,
+      timeMs: 2_000,
+      payload: { traits: { plan: 'pro', card: 1 } },
+    }),
+  )
+  pipeline.settle()
+  pipeline.assign(assignmentOf('u1', home('u1')))
+  pipeline.assign(assignmentOf('a1', home('u1')))
+  pipeline.event(eventOf({ messageId: 'm3', identifiers: ['a1'], timeMs: 3_000 }))
+  pipeline.settle()
+})
+
+const metadata = bearerCredentials('t0ken')
+const get = (ref: ProfileRef['ref']): Promise<GetProfileResponse> =>
+  callUnary(client.getProfile.bind(client), { ref: { ref } }, { deadlineMs: 2_000, metadata })
+const byIdentifier = (type: string, value: string) => get({ $case: 'identifier', value: { type, value } })
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.then(
+    () => undefined,
+    (failure: ServiceError) => failure,
+  )
+  return error ? `${status[error.code]}: ${error.details}` : 'answered'
+}
+
+describe('GetProfile', () => {
+  test.each<[string, () => Promise<GetProfileResponse>]>([
+    ['its id', () => get({ $case: 'profileId', value: home('u1') })],
+    ['an id it had before it was merged', () => get({ $case: 'profileId', value: home('a1') })],
+    ['an identifier', () => byIdentifier('user_id', 'u1')],
+    ['any other identifier', () => byIdentifier('anonymous_id', ' a1 ')],
+  ])('answers by %s', async (_, ask) => {
+    const { profile } = await ask()
+    expect(profile).toMatchObject({
+      profileId: home('u1'),
+      traits: { plan: 'pro' },
+      events: 3,
+      firstSeen: new Date(1_000),
+      lastSeen: new Date(3_000),
+      identifiers: [
+        { type: 'anonymous_id', value: 'a1' },
+        { type: 'user_id', value: 'u1' },
+      ],
+    })
+    expect(JSON.parse(profile!.json)).toMatchObject({ profileId: home('u1'), version: profile!.version })
+  })
+
+  test.each<[string, () => Promise<unknown>, string]>([
+    ['an unknown person', () => byIdentifier('user_id', 'u7'), 'NOT_FOUND: no event of that person'],
+    [
+      'an unknown type',
+      () => byIdentifier('shoe_size', '43'),
+      'INVALID_ARGUMENT: no identifier type is called',
+    ],
+    ['a placeholder', () => byIdentifier('user_id', 'null'), 'INVALID_ARGUMENT: the value is a placeholder'],
+    [
+      'no e-mail',
+      () => byIdentifier('email', 'nobody'),
+      'INVALID_ARGUMENT: the value is no email (not_an_email)',
+    ],
+    ['no profile id', () => get({ $case: 'profileId', value: 'x' }), 'INVALID_ARGUMENT: a profile id is'],
+    ['nothing', () => get(undefined), 'INVALID_ARGUMENT: give a profile id or an identifier'],
+  ])('says what is wrong with %s', async (_, ask, expected) => {
+    expect(await codeOf(ask())).toContain(expected)
+  })
+
+  test('is UNAVAILABLE with a hint while the partition is elsewhere', async () => {
+    ownsProfiles = false
+    expect(await codeOf(byIdentifier('user_id', 'u1'))).toMatch(/^UNAVAILABLE: partition \d of the profiles/)
+  })
+
+  test('needs the token', async () => {
+    const stranger = callUnary(client.getProfile.bind(client), { ref: {} }, { deadlineMs: 2_000 })
+    expect(await codeOf(stranger)).toContain('UNAUTHENTICATED')
+  })
+})
+
+test('GetTotals gives the profile side of the ledger', async () => {
+  const { partitions, partitionCount } = await callUnary(
+    client.getTotals.bind(client),
+    {},
+    { deadlineMs: 2_000, metadata },
+  )
+  expect(partitionCount).toBe(2)
+  expect(partitions).toHaveLength(2)
+  expect(partitions.reduce((sum, { events }) => sum + events, 0)).toBe(3)
+  expect(partitions.reduce((sum, { profiles }) => sum + profiles, 0)).toBe(1)
+})
+
+describe('Watch', () => {
+  const change = (profileId: string, version: string, mergedInto?: string) => ({
+    profileId,
+    version,
+    type: 'dev.tributary.profile.updated.v1',
+    json: '{}',
+    ...(mergedInto !== undefined && { mergedInto }),
+  })
+
+  async function watching(refs: ProfileRef[]) {
+    const call = client.watch({ refs }, metadata)
+    const received: string[] = []
+    const ended = new Promise<ServiceError | undefined>((resolve) => {
+      call.on('data', ({ profileId, version }: WatchResponse) => received.push(`${profileId} ${version}`))
+      call.on('error', (error: ServiceError) => {
+        resolve(error)
+      })
+      call.on('end', () => {
+        resolve(undefined)
+      })
+    })
+    await Promise.race([new Promise((resolve) => call.on('metadata', resolve)), ended])
+    return { received, ended, stop: () => call.cancel() }
+  }
+
+  async function eventually(holds: () => boolean): Promise<void> {
+    for (let i = 0; i < 200 && !holds(); i++) await sleep(5)
+    expect(holds()).toBe(true)
+  }
+
+  test('sends what concerns the profiles asked for, and follows one that is merged', async () => {
+    const { received, ended, stop } = await watching([
+      { ref: { $case: 'identifier', value: { type: 'anonymous_id', value: 'a1' } } },
+    ])
+    for (const each of [
+      change(home('u9'), 'v1'),
+      change(home('u1'), 'v2'),
+      change(home('u1'), 'v3', home('u2')),
+      change(home('u2'), 'v4'),
+    ])
+      watchers.tell(each)
+    await eventually(() => received.length === 3)
+    expect(received).toEqual([`${home('u1')} v2`, `${home('u1')} v3`, `${home('u2')} v4`])
+    stop()
+    await ended
+    await eventually(() => watchers.size === 0)
+  })
+
+  test('without refs sends everything', async () => {
+    const { received, ended, stop } = await watching([])
+    watchers.tell(change(home('u5'), 'v1'))
+    await eventually(() => received.length === 1)
+    stop()
+    expect((await ended)?.code).toBe(status.CANCELLED)
+  })
+
+  test('ends the call of one who does not keep up, and says what to do', async () => {
+    const { ended } = await watching([])
+    for (let i = 0; i < 5_000; i++) watchers.tell(change(home('u1'), `v${i}`))
+    const error = await ended
+    expect(error && `${status[error.code]}: ${error.details}`).toContain(
+      'RESOURCE_EXHAUSTED: more than 1000 changes',
+    )
+    await eventually(() => watchers.size === 0)
+  })
+
+  test('refuses a profile that cannot be named', async () => {
+    const { ended } = await watching([{ ref: { $case: 'profileId', value: 'x' } }])
+    expect((await ended)?.code).toBe(status.INVALID_ARGUMENT)
+  })
+})
