@@ -1,4 +1,6 @@
 /** Where the Kafka and the ClickHouse of this test run are: started by jestStackSetup for the projects that use them. */
+import type { StackAddresses } from '../../deploy/local/src/launcher.ts'
+
 export interface TestStack {
   kind: 'given' | 'docker' | 'java'
   brokers: string
@@ -17,12 +19,8 @@ export function testStack(): TestStack {
   return found
 }
 
-/** The shared stack as the launcher wants it: for tests that start services on it. Restarts and kills are not theirs. */
-export function sharedStack(database: string): {
-  kind: TestStack['kind']
-  kafka: { brokers: string }
-  clickhouse: { url: string; database: string }
-} {
-  const { kind, brokers, clickhouseUrl } = testStack()
-  return { kind, kafka: { brokers }, clickhouse: { url: clickhouseUrl, database } }
+/** The shared stack as the launcher wants it: for tests that start services on it, with a database of their own. */
+export function sharedStack(database: string): StackAddresses {
+  const { brokers, clickhouseUrl } = testStack()
+  return { kafka: { brokers }, clickhouse: { url: clickhouseUrl, database } }
 }

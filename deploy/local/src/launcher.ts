@@ -14,6 +14,9 @@ import { tributary } from './runTributary.ts'
 import { createSecretFiles, type SecretFiles } from './secretFiles.ts'
 import { SERVICES, startServiceProcess, type ServiceName, type ServiceProcess } from './serviceProcess.ts'
 
+/** Services need no more of a stack than where it is. */
+export type StackAddresses = Pick<LocalStack, 'kafka' | 'clickhouse'>
+
 export interface ServiceInstance {
   service: ServiceName
   /** Unique name; the service's own name when there is one instance only. */
@@ -59,7 +62,7 @@ const PARTITIONS = '4'
 /** Topics of Kafka sources. */
 const SOURCE_PARTITIONS = 3
 
-export async function startServices(stack: LocalStack, options: LauncherOptions): Promise<Installation> {
+export async function startServices(stack: StackAddresses, options: LauncherOptions): Promise<Installation> {
   const { dataDir, logsDir = join(dataDir, 'logs'), documents, log = () => undefined } = options
   const instances: readonly ServiceInstance[] = options.services ?? SERVICES.map((service) => ({ service }))
   const secrets = await createSecretFiles(join(dataDir, 'secrets'))
@@ -113,7 +116,7 @@ export async function startServices(stack: LocalStack, options: LauncherOptions)
 }
 
 function commonSettings(
-  stack: LocalStack,
+  stack: StackAddresses,
   secrets: SecretFiles,
   given: Record<string, string>,
 ): Record<string, string> {
