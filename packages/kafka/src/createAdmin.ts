@@ -29,6 +29,8 @@ export interface CommittedOffset {
 export interface KafkaAdmin {
   topics(): Promise<string[]>
   offsets(topic: string): Promise<PartitionOffsets[]>
+  /** First offset at or after a time, by partition; the end of a partition that holds nothing so new. */
+  offsetsAt(topic: string, timestampMs: number): Promise<{ partition: number; offset: number }[]>
   /** What a group has committed; partitions without a commit are left out. */
   groupOffsets(group: string, topics: readonly string[]): Promise<CommittedOffset[]>
   groups(): Promise<string[]>
@@ -50,6 +52,13 @@ export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
   return {
     topics: () => ask(() => admin.listTopics()),
     offsets: (topic) => listOffsets(cluster, topic),
+    offsetsAt: (topic, timestampMs) =>
+      ask(async () =>
+        (await admin.fetchTopicOffsetsByTimestamp(topic, timestampMs)).map(({ partition, offset }) => ({
+          partition,
+          offset: Number(offset),
+        })),
+      ),
     groupOffsets: (group, topics) =>
       ask(async () => {
         const found = await admin.fetchOffsets({ groupId: group, topics: [...topics] })

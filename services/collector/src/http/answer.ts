@@ -17,11 +17,18 @@ export const answerCodes = {
   source_disabled: { status: 403, about: 'The source is switched off.' },
   not_found: { status: 404, about: 'There is no such path.' },
   method_not_allowed: { status: 405, about: 'The path is there for another method.' },
+  invalid_request: { status: 400, about: 'What was sent is no HTTP request.' },
+  request_timeout: { status: 408, about: 'The request did not end in time.' },
+  headers_too_large: { status: 431, about: 'The headers are larger than 16 KiB.' },
   body_too_large: { status: 413, about: 'The body is larger than the limit, before or after decompression.' },
   too_many_events: { status: 413, about: 'The batch has more than four times the events that are taken.' },
   unsupported_encoding: { status: 415, about: 'The Content-Encoding is neither gzip nor identity.' },
   overloaded: { status: 503, about: 'Too many bytes are in flight; send again after Retry-After seconds.' },
   unavailable: { status: 503, about: 'Kafka has not acknowledged; send again after Retry-After seconds.' },
+  starting: {
+    status: 503,
+    about: 'The collector does not know its sources yet; send again after Retry-After seconds.',
+  },
   stopping: { status: 503, about: 'This instance is stopping; send again after Retry-After seconds.' },
   internal_error: { status: 500, about: 'A fault of the collector; nothing can be said about the events.' },
 } as const satisfies Record<string, { status: number; about: string }>
@@ -38,6 +45,7 @@ export interface Answer {
 const RETRY_AFTER_SECONDS: Partial<Record<AnswerCode, number>> = {
   overloaded: 1,
   unavailable: 5,
+  starting: 2,
   stopping: 1,
 }
 

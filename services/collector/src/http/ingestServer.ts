@@ -9,7 +9,7 @@
  *  H3. A request keeps the configuration its key was found in; adopting a new revision touches none.
  *  H4. A stop refuses no connection that is there and answers everything it took.
  */
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
+import { type IncomingMessage, STATUS_CODES, type Server, type ServerResponse, createServer } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { defaultEventLimits, originOf } from '@tributary/domain'
 import { type CollectorMetrics } from '../collectorMetrics.ts'
@@ -19,7 +19,7 @@ import { type OutgoingRecord } from '../produce/outgoing.ts'
 import { positionToken } from '../produce/positionToken.ts'
 import { rejectedRecords } from '../produce/rejectedRecords.ts'
 import { type KeyHolder, type SourceBook } from '../sources/sourceBook.ts'
-import { type Answer, type RejectedItem, accept, preflight, refuse, send } from './answer.ts'
+import { type Answer, type AnswerCode, type RejectedItem, accept, preflight, refuse, send } from './answer.ts'
 import { type InFlight } from './inFlight.ts'
 import { type EventsRead, judgeEvents, readEvents } from './readEvents.ts'
 import { readRequestBody } from './readRequestBody.ts'
@@ -37,8 +37,8 @@ export interface IngestServerOptions {
   readonly inFlight: InFlight
   readonly groupCommit: GroupCommit
   readonly metrics: CollectorMetrics
-  /** The book that holds now. */
-  readonly book: () => SourceBook
+  /** The book that holds now; undefined until it is known whether there is one. */
+  readonly book: () => SourceBook | undefined
   readonly now: () => number
   readonly newId: () => string
   /** A fault of the collector itself: the client got 500. */
@@ -57,19 +57,26 @@ export async function startIngestServer(options: IngestServerOptions): Promise<I
     void answerRequest(request, response, options, () => stopping)
   }
   const server = createServer(
-    // A header section beyond 16 KiB is no SDK's.
     {
       requestTimeout: options.requestTimeoutMs,
-      headersTimeout: 10_000,
+      // Headers come in one packet.
+      headersTimeout: Math.min(10_000, options.requestTimeoutMs),
+      // How late a time-out may be noticed.
+      connectionsCheckingInterval: Math.min(5_000, options.requestTimeoutMs),
+      // Longer than the 60 s of common load balancers, so that it is never this side that closes under a request.
       keepAliveTimeout: 65_000,
       noDelay: true,
     },
     handle,
   )
-  // The first answer to "Expect: 100-continue" is the same as to any request.
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable)
-      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+  server.on('clientError', (error, socket) => {
+    if (!socket.writable) return
+    const { status, body } = refuse(wireFault((error as NodeJS.ErrnoException).code))
+    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\n`
+    const cors = 'access-control-allow-origin: *\r\nconnection: close\r\n'
+    socket.end(`${head}${cors}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`, () => {
+      socket.destroy()
+    })
   })
   await listen(server, options)
   return {
@@ -83,6 +90,12 @@ export async function startIngestServer(options: IngestServerOptions): Promise<I
         server.closeIdleConnections()
       }),
   }
+}
+
+/** What went wrong before there was a request, or while its body was awaited. */
+function wireFault(code: string | undefined): AnswerCode {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request_timeout'
+  return code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'invalid_request'
 }
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
@@ -141,6 +154,7 @@ async function answerRoute(
 
   // What the headers already decide is decided before a body is read.
   const book = options.book()
+  if (!book) return refuse('starting')
   const early = findHolder(book, request, query)
   if (early && 'refused' in early) return early.refused
 

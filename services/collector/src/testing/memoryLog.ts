@@ -5,7 +5,7 @@ import { type OutgoingRecord, type RecordSender, type WrittenRange } from '../pr
  * answer after it has written.
  */
 export interface MemoryLog extends RecordSender {
-  /** What was written, in order. */
+  /** What was written, in order: to a partition, or to the whole topic. */
   records(topic: 'events' | 'rejected', partition?: number): readonly OutgoingRecord[]
   /** Sizes of the produce requests so far. */
   readonly requests: readonly number[]
@@ -18,6 +18,7 @@ export interface MemoryLog extends RecordSender {
 
 export function createMemoryLog(): MemoryLog {
   const partitions = new Map<string, OutgoingRecord[]>()
+  const written: OutgoingRecord[] = []
   const requests: number[] = []
   let gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined
 
@@ -30,6 +31,7 @@ export function createMemoryLog(): MemoryLog {
       partitions.set(key, log)
       if (!ranges.has(key)) ranges.set(key, { topic, partition, baseOffset: log.length })
       log.push(record)
+      written.push(record)
     }
     return [...ranges.values()]
   }
@@ -48,7 +50,7 @@ export function createMemoryLog(): MemoryLog {
     },
     records(topic, partition) {
       if (partition !== undefined) return partitions.get(`${topic}/${partition}`) ?? []
-      return [...partitions].filter(([key]) => key.startsWith(`${topic}/`)).flatMap(([, log]) => log)
+      return written.filter((record) => record.topic === topic)
     },
     hold() {
       let open: () => void = () => undefined

@@ -5,7 +5,12 @@ import { type OutgoingRecord, type RecordSender } from '../produce/outgoing.ts'
 export interface OpenSender {
   readonly sender: RecordSender
   /** Values of a partition, in order, from an offset. */
-  read(topic: 'events' | 'rejected', partition: number, from: number, count: number): Promise<string[]>
+  readonly read: (
+    topic: 'events' | 'rejected',
+    partition: number,
+    from: number,
+    count: number,
+  ) => Promise<string[]>
 }
 
 const record = (topic: 'events' | 'rejected', partition: number, value: string): OutgoingRecord => ({
