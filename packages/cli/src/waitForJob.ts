@@ -28,6 +28,9 @@ export async function waitForJob(
       shown = text
       if (status.state !== 'running') return status
     }
+    // A newer revision that is through has taken ours with it.
+    const later = [...reader.jobs.values()].find((each) => each.job > options.job && each.state === 'done')
+    if (later && status?.state !== 'running') return later
     if (options.now() >= deadline || options.interrupted.aborted) return status
     await sleep(LOOK_EVERY_MS, undefined, { signal: options.interrupted }).catch(() => undefined)
   }

@@ -164,3 +164,15 @@ describe('changed fields', () => {
     expect(changedFields(before, after)).toEqual(fields)
   })
 })
+
+test('what a job has to carry out are traits and audiences that mean something else, come or go', () => {
+  expect(plan([], all, 0).adoptions).toEqual(['audience/big', 'trait/spend'])
+  expect(plan(all, replaced({ ...big, name: 'Bigger' })).adoptions).toEqual([])
+  expect(plan(all, replaced({ ...name, prefer: ['crm'] })).adoptions).toEqual([])
+  expect(
+    plan(
+      all,
+      all.filter((document) => document !== big),
+    ).adoptions,
+  ).toEqual(['audience/big'])
+})

@@ -44,6 +44,8 @@ export interface Plan {
   readonly parent: number
   readonly changes: readonly Change[]
   readonly counts: Readonly<Record<ChangeClass, number>>
+  /** Traits and audiences that a job has to have adopted or forgotten everywhere: what `apply --wait` waits for. */
+  readonly adoptions: readonly string[]
   /** In force, no longer in the files, kept without --prune. */
   readonly unpruned: readonly string[]
   /** Size of the new revision, bytes. */
@@ -77,7 +79,14 @@ export function planChanges(
   const counts = Object.fromEntries(
     changeClasses.map((each) => [each, changes.filter((change) => change.class === each).length]),
   ) as Record<ChangeClass, number>
-  return { parent, changes, counts, unpruned, bytes }
+  const adoptions = names.filter((name) => adoptedHash(old.get(name)) !== adoptedHash(next.get(name)))
+  return { parent, changes, counts, adoptions, unpruned, bytes }
+}
+
+/** Hash of a document that tasks adopt by a job; undefined for all others. */
+function adoptedHash(entry: RevisionDocument | undefined): string | undefined {
+  if (entry?.kind !== 'Trait' && entry?.kind !== 'Audience') return undefined
+  return 'prefer' in fromRevisionDocument(entry) ? undefined : entry.hash
 }
 
 function classify(

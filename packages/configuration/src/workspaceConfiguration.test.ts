@@ -132,3 +132,16 @@ test('documents that come from no file are checked as those of a file are', () =
     'audience/big_spenders: where.all.0.trait: there is no Trait document `spend` (a trait people send is written traits.spend)',
   )
 })
+
+test('more aggregates than a person can hold are refused before anything is applied', () => {
+  const many: Document[] = Array.from({ length: 600 }, (_, i) => ({
+    kind: 'Trait',
+    id: `t${i}`,
+    count: { event: `e${i}` },
+  }))
+  expect(validateDocuments([...documents, ...many]).map(formatProblem)).toEqual([
+    expect.stringMatching(
+      /^workspace: traits and events in audiences need 60\d aggregates of every person; at most \d+ are kept/,
+    ),
+  ])
+})

@@ -240,3 +240,8 @@ describe('going back, and out', () => {
     expect((await tributary('pull', 'copy')).err).toMatch('copy is not empty')
   })
 })
+
+test('--wait is content when a newer revision is through', async () => {
+  progress(2, JobState.JOB_STATE_DONE, 1, 1)
+  expect(await tributary('apply', 'shop', '--wait', '--timeout', '0')).toMatchObject({ code: 0 })
+})

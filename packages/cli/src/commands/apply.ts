@@ -113,7 +113,7 @@ async function write(
   if (plan.changes.length === 0) {
     if (!flags.json) context.out(planText(plan, paint))
     const job =
-      flags.wait && held && causesJob(planOf(revisions, held))
+      flags.wait && held && planOf(revisions, held).adoptions.length > 0
         ? await waitFor(context, door, held.offset, flags)
         : undefined
     if (flags.json)
@@ -133,7 +133,8 @@ async function write(
     context.out(planText(plan, paint))
     context.out(paint.green(`applied as revision ${revision.revision}`))
   }
-  const job = flags.wait && causesJob(plan) ? await waitFor(context, door, outcome.offset, flags) : undefined
+  const job =
+    flags.wait && plan.adoptions.length > 0 ? await waitFor(context, door, outcome.offset, flags) : undefined
   if (flags.json)
     context.out(
       JSON.stringify(
@@ -159,11 +160,6 @@ function lostSentence(by: LoggedRevision | undefined, parent: number): string {
 function planOf(revisions: readonly LoggedRevision[], held: LoggedRevision): Plan {
   const parent = revisions.find((each) => each.accepted && each.revision.revision === held.revision.parent)
   return planChanges(held.revision.parent, parent?.revision.documents ?? [], held.revision.documents)
-}
-
-/** Traits, audiences and identity are adopted by a job; all else holds once it is read. */
-function causesJob(plan: Plan): boolean {
-  return plan.changes.some(({ document }) => /^(trait|audience|identity)\//.test(document))
 }
 
 interface Waited {

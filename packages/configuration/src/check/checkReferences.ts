@@ -1,7 +1,8 @@
 /**
  * What is wrong with documents as a whole: what they point at must be there, and what is unique must stand once.
  */
-import { defaultIdentifierRules } from '@tributary/domain'
+import { defaultIdentifierRules, MAX_AGGREGATES } from '@tributary/domain'
+import { canonicalJson } from '../canonicalJson.ts'
 import {
   documentName,
   type AudienceDocument,
@@ -28,6 +29,7 @@ export function checkReferences(documents: readonly Document[]): WorkspaceFindin
   return [
     ...index.checkCounts(),
     ...index.checkUnique(),
+    ...index.checkAggregates(),
     ...documents.flatMap((document) =>
       index.checkDocument(document).map((finding) => ({ ...finding, document })),
     ),
@@ -66,6 +68,18 @@ class WorkspaceIndex {
           message: `there is another ${kind} document; only one can be`,
         })
     return findings
+  }
+
+  /** What every fragment of every person keeps: one count or sum per trait and per different event leaf. */
+  checkAggregates(): WorkspaceFinding[] {
+    const needed = new Set<string>()
+    for (const trait of this.ofKind<TraitDocument>('Trait')) if (!trait.prefer) needed.add(trait.id)
+    for (const audience of this.ofKind<AudienceDocument>('Audience'))
+      for (const { leaf } of leavesOf(audience.where))
+        if ('event' in leaf) needed.add(canonicalJson([leaf.event, leaf.filter ?? {}]))
+    if (needed.size <= MAX_AGGREGATES) return []
+    const message = `traits and events in audiences need ${needed.size} aggregates of every person; at most ${MAX_AGGREGATES} are kept: remove some`
+    return [{ path: [], message }]
   }
 
   checkUnique(): WorkspaceFinding[] {
