@@ -108,7 +108,9 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
     if (generation > row.generation) {
       changed.remember(identifierId, row)
       changed.erase(identifierId, row, change)
-      rows.put(identifierId, { identifierType: type, generation, tag: '' })
+      // Told of its new profile only when that is another's: its own comes into being with its next event.
+      const tag = profileId === profileIdOf(identifierId, generation) ? '' : profileId
+      rows.put(identifierId, { identifierType: type, generation, tag })
       return
     }
     if (row.tag === profileId) return
