@@ -48,7 +48,7 @@ export async function ask<C extends Client, Q, A>(
   }
 }
 
-export function grpcSentence(error: Partial<ServiceError>, service: string, target: GrpcTarget): string {
+function grpcSentence(error: Partial<ServiceError>, service: string, target: GrpcTarget): string {
   const details = error.details ?? error.message ?? 'no reason given'
   if (error.code === status.UNAUTHENTICATED)
     return `${service} at ${target.address} refuses the token: set GRPC_TOKEN_FILE to the file it was started with`

@@ -16,7 +16,7 @@ import { counted } from './output/table.ts'
 const MAX_FILES = 1000
 
 /** YAML files of a folder and the folders in it, or one file; sorted, hidden ones left out. */
-export function readFiles(context: Context, place: string): SourceFile[] {
+function readFiles(context: Context, place: string): SourceFile[] {
   const names: string[] = []
   const visit = (path: string, top: boolean) => {
     let isFolder: boolean

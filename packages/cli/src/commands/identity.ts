@@ -57,7 +57,7 @@ function refOf(text: string): IdentifierRef {
   }
 }
 
-export function explanationText(a: string, b: string, answer: ExplainResponse, colour: boolean): string {
+function explanationText(a: string, b: string, answer: ExplainResponse, colour: boolean): string {
   const paint = createPaint(colour)
   const verdict = answer.together ? paint.green('together') : paint.yellow('apart')
   return [

@@ -56,7 +56,7 @@ async function getProfile(context: Context, who: string, flags: Flags): Promise<
 }
 
 /** A profile for people: what they look for first comes first. */
-export function profileText(profile: ProfileRecord, colour: boolean): string {
+function profileText(profile: ProfileRecord, colour: boolean): string {
   const paint = createPaint(colour)
   const section = (title: string, rows: string[][]) =>
     rows.length === 0 ? [] : ['', paint.bold(title), table(rows, { indent: 2 })]

@@ -42,7 +42,9 @@ function examineKey(area: string, file: string | undefined, setting: string, len
         'make one: openssl rand -hex 32',
       ),
     ]
-  if ((statSync(file).mode & constants.S_IROTH) !== 0)
+  // What somebody else mounted (a Kubernetes secret, say) has modes of its own; what is one's own can be mended.
+  const { mode, uid } = statSync(file)
+  if ((mode & constants.S_IROTH) !== 0 && uid === process.getuid?.())
     return [wrong(area, `${file} can be read by everybody on this machine`, `chmod o-rwx ${file}`)]
   return [fine(area, `${file} is there`)]
 }
@@ -66,7 +68,7 @@ function examineSecrets(folder: string | undefined, documents: readonly Document
       )
 }
 
-export function secretFilesOf(document: Document): { readonly file: string; readonly by: string }[] {
+function secretFilesOf(document: Document): { readonly file: string; readonly by: string }[] {
   const by = `${document.kind} ${document.id}`
   if (document.kind === 'Source')
     return (document.http?.keys ?? []).flatMap((key) =>

@@ -4,7 +4,6 @@
 import { defaultIdentifierRules, MAX_AGGREGATES } from '@tributary/domain'
 import { canonicalJson } from '../canonicalJson.ts'
 import {
-  documentName,
   type AudienceDocument,
   type DestinationDocument,
   type Document,
@@ -261,14 +260,3 @@ const itemRoots = [
   'firstSeen',
   'lastSeen',
 ]
-
-/** Documents of the same kind and id, after the first. */
-export function duplicates(documents: readonly Document[]): Document[] {
-  const seen = new Set<string>()
-  return documents.filter((document) => {
-    const name = documentName(document)
-    if (seen.has(name)) return true
-    seen.add(name)
-    return false
-  })
-}

@@ -38,7 +38,7 @@ export const id = (description: string) =>
     expects: 'an id (lower-case letters, digits, - and _, a letter first, at most 63)',
   })
 
-export const IDENTIFIER_TYPE_PATTERN = `^[a-z][a-z0-9_]{0,${MAX_ID_LENGTH - 1}}$`
+const IDENTIFIER_TYPE_PATTERN = `^[a-z][a-z0-9_]{0,${MAX_ID_LENGTH - 1}}$`
 
 /** A type of identifier, for example user_id. */
 export const identifierType = (description: string) =>
@@ -49,7 +49,7 @@ export const identifierType = (description: string) =>
   })
 
 /** "90d", "12h", "30m". */
-export const DURATION_PATTERN = '^[1-9][0-9]{0,5}(m|h|d)$'
+const DURATION_PATTERN = '^[1-9][0-9]{0,5}(m|h|d)$'
 
 export const duration = (description: string, options: Annotations = {}) =>
   Type.String({
@@ -90,7 +90,7 @@ export const secretFile = (description: string) =>
   })
 
 /** Text for people: one, or one per language. */
-export const Text = Type.Union(
+const Text = Type.Union(
   [
     Type.String({ minLength: 1, maxLength: 200 }),
     Type.Record(
