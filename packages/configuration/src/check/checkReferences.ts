@@ -259,4 +259,5 @@ const itemRoots = [
   'events',
   'firstSeen',
   'lastSeen',
+  'mergedInto',
 ]

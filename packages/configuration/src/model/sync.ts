@@ -3,7 +3,7 @@ import { closed, heading, id, path } from './terms.ts'
 
 export const FieldValue = Type.Union([
   path(
-    'A path inside the item: profileId, identifiers.<type>, traits.<path>, computed.<trait>, audiences.<id>, change, audience, version, time.',
+    'A path inside the item: profileId, identifiers.<type>, traits.<path>, computed.<trait>, audiences.<id>, change, audience, version, time, mergedInto.',
   ),
   closed({ const: Type.Unknown({ description: 'Always this value.' }) }),
 ])
