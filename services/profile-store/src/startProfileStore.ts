@@ -1,0 +1,146 @@
+/**
+ * Puts the service together from its ports: the log, the stores, the configuration. startService.ts gives it Kafka and
+ * LMDB; tests give it the same in memory.
+ *
+ * Stops in this order: gRPC, jobs and their outbox, profiles, fragments.
+ */
+import { type ProcessConfiguration } from '@tributary/configuration'
+import { type PartitionCounts } from '@tributary/contracts'
+import {
+  type GrpcServerOptions,
+  type Health,
+  type Logger,
+  type Metrics,
+  startGrpcServer,
+} from '@tributary/service-kit'
+import {
+  type RuntimeLog,
+  type StateStores,
+  type TaskGroup,
+  type TaskGroupOptions,
+  startTaskGroup,
+} from '@tributary/stream-runtime'
+import { fragmentTopology } from './fragment/fragmentTopology.ts'
+import { createProfileService } from './grpc/profileService.ts'
+import { Watchers } from './grpc/watchers.ts'
+import { type OutboxPorts, createOutboxSender } from './job/outboxSender.ts'
+import { jobTopology } from './job/jobTopology.ts'
+import { observeProfileStore, observeTotals } from './profileStoreMetrics.ts'
+import { profileTopology } from './profile/profileTopology.ts'
+import { type WorkspaceView, partOf } from './workspaceView.ts'
+
+export interface ProfileStoreOptions {
+  readonly log: RuntimeLog
+  readonly stores: StateStores
+  readonly configuration: Pick<ProcessConfiguration<WorkspaceView>, 'current' | 'at' | 'onChange'>
+  /** Sends control records to partitions of the events topic, outside transactions; resolves when they are durable. */
+  readonly sendToEvents: OutboxPorts['send']
+  readonly counts: PartitionCounts
+  readonly groupPrefix: string
+  readonly nodeId: string
+  readonly grpc: Pick<GrpcServerOptions, 'port' | 'tokens'> & Partial<Pick<GrpcServerOptions, 'host' | 'tls'>>
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly health: Health
+  readonly nowMs: () => number
+  readonly fatal: (error: unknown) => void
+  readonly onStop: (name: string, stop: () => Promise<void>) => void
+}
+
+/** Outbox rows that could not be sent are tried again after so long, ms; the producer itself has tried for longer. */
+const OUTBOX_RETRY_MS = 5_000
+
+export async function startProfileStore(
+  options: ProfileStoreOptions,
+): Promise<{ readonly grpcPort: number }> {
+  const { configuration, counts, logger, metrics, health, onStop, nowMs } = options
+  const watchers = new Watchers()
+  const observers = observeProfileStore(metrics, watchers, nowMs)
+  const totals = observeTotals(metrics)
+
+  // The gRPC server needs the tasks, which need its address for the owner map: questions wait for the tasks.
+  let fragments: TaskGroup | undefined
+  let profiles: TaskGroup | undefined
+  const grpc = await startGrpcServer({
+    ...options.grpc,
+    services: [
+      createProfileService({
+        views: {
+          counts,
+          fragment: (partition) => fragments?.view(partition),
+          profile: (partition) => profiles?.view(partition),
+        },
+        reading: () => configuration.current()?.value.reading,
+        watchers,
+        logger,
+      }),
+    ],
+    health,
+    logger,
+    metrics,
+  })
+  const address = `${options.nodeId}:${grpc.port}`
+
+  async function start<C, X>(
+    given: Pick<TaskGroupOptions<C, X>, 'topology' | 'configuration'>,
+  ): Promise<TaskGroup<X>> {
+    const name = `${given.topology.name} tasks`
+    health.setReady(name, false, 'starting')
+    const group = await startTaskGroup({
+      ...given,
+      log: options.log,
+      stores: options.stores,
+      counts,
+      groupPrefix: options.groupPrefix,
+      nodeId: options.nodeId,
+      address,
+      logger,
+      onFatal: options.fatal,
+      onReadiness: (ready, detail) => health.setReady(name, ready, detail),
+    })
+    onStop(name, () => group.stop())
+    return group
+  }
+
+  fragments = await start({ topology: fragmentTopology(observers.fragments) })
+  fragments.onCommit(({ partition }) => observers.fragments.committed(partition))
+
+  const profileGroup = await start({
+    topology: profileTopology(observers.profiles),
+    configuration: partOf(configuration, 'profiles'),
+  })
+  profiles = profileGroup as TaskGroup
+  profileGroup.onCommit(({ partition }) => {
+    observers.profiles.committed(partition)
+    totals(partition, profileGroup.view(partition))
+  })
+
+  const jobs = await start({ topology: jobTopology(counts), configuration: partOf(configuration, 'jobs') })
+  startOutbox(options, jobs)
+
+  onStop('gRPC server', () => grpc.stop())
+  return { grpcPort: grpc.port }
+}
+
+function startOutbox(
+  { sendToEvents, logger, onStop }: ProfileStoreOptions,
+  jobs: Pick<TaskGroup<{ readonly sent: readonly string[] }>, 'view' | 'inject' | 'onCommit'>,
+): void {
+  const outbox = createOutboxSender({
+    view: () => jobs.view(0),
+    send: sendToEvents,
+    inject: (sent) => jobs.inject(0, sent),
+    onFailure: (error) =>
+      logger.error(
+        { err: error },
+        `control records could not be sent to the events topic; tried again in ${OUTBOX_RETRY_MS} ms`,
+      ),
+  })
+  jobs.onCommit(() => outbox.wake())
+  // Also what an earlier owner had committed and not sent, and what failed.
+  const timer = setInterval(() => outbox.wake(), OUTBOX_RETRY_MS)
+  onStop('outbox', async () => {
+    clearInterval(timer)
+    await outbox.stop()
+  })
+}
