@@ -22,7 +22,7 @@ import { type EventGiven, eventOf, identifierId } from './testing/shopPeople.ts'
 
 const stops: (() => Promise<void>)[] = []
 afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop()
+  for (const stop of stops.splice(0).toReversed()) await stop()
 })
 
 function workspace(): WorkspaceConfiguration {

@@ -109,7 +109,7 @@ export async function startProfileStore(
     topology: profileTopology(observers.profiles),
     configuration: partOf(configuration, 'profiles'),
   })
-  profiles = profileGroup as TaskGroup
+  profiles = profileGroup
   profileGroup.onCommit(({ partition }) => {
     observers.profiles.committed(partition)
     totals(partition, profileGroup.view(partition))
