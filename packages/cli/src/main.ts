@@ -3,7 +3,11 @@ import { userInfo } from 'node:os'
 import { run } from './run.ts'
 
 const interruption = new AbortController()
-process.once('SIGINT', () => interruption.abort())
+process.once('SIGINT', () => {
+  interruption.abort()
+  // What follows a topic ends in order within this time; what waits for an answer is cut off. ms.
+  setTimeout(() => process.exit(130), 1000).unref()
+})
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
