@@ -70,11 +70,11 @@ export interface InputPosition {
 
 /** What has been fetched ahead of a task, bounded in bytes. */
 export interface InputStream {
-  /** Whether `take` would return something. */
-  available(): boolean
+  /** What `take` could return now: chunks are counted too, since one may hold nothing but passed markers. */
+  buffered(): { readonly chunks: number; readonly records: number; readonly bytes: number }
   /** Takes what is there, of every input its turn, up to the limits (at least one record when there is one). */
   take(limits: { readonly records: number; readonly bytes: number }): readonly TakenInput[]
-  /** Calls once when `available` may have become true, or the stream failed. */
+  /** Called whenever more has been buffered, or the stream has failed. */
   onAvailable(listener: () => void): void
   /** Offset of each input's end as last seen by a fetch: undefined before the first one. */
   endOf(topic: TopicSpec): number | undefined
@@ -90,8 +90,10 @@ export interface TakenInput extends ReadChunk {
 }
 
 export interface Membership {
-  /** Tells lag tools how far the group is; never read back. */
+  /** Tells lag tools how far the group is; never read back, and may fail unnoticed. */
   commitForTools(positions: readonly InputPosition[]): Promise<void>
+  /** When the group last confirmed this member, by the process's clock: an answer to a question asked then. */
+  confirmedAtMs(): number
   /** Leaves the group. */
   leave(): Promise<void>
 }

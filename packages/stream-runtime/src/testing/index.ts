@@ -1,3 +1,6 @@
 export * from './createMemoryStore.ts'
 export * from './createProcessorDriver.ts'
 export * from './countingTopology.ts'
+export * from './crashingPorts.ts'
+export * from './createMemoryLog.ts'
+export * from './createVirtualClock.ts'
