@@ -43,6 +43,9 @@ export interface Customer {
   orders: number
   webOrders: number
   storeOrders: number
+  emailsOpened: number
+  /** Of the card, as the CRM knows it. */
+  tier?: 'bronze' | 'silver' | 'gold'
 }
 
 export interface Expected {
@@ -55,7 +58,11 @@ export interface Expected {
   /** Customers, visitors who stayed unknown, and the kiosk. */
   profiles: number
   customers: number
+  /** Members of each audience of examples/shop, worked out from what people did. */
+  audiences: Record<AudienceId, number>
 }
+
+export type AudienceId = 'big_spenders' | 'web_and_store' | 'newsletter_without_order' | 'gold_members'
 
 export type SourceId = 'web' | 'pos' | 'crm' | 'email' | 'support'
 
@@ -113,6 +120,7 @@ class WeekMaker {
     noIdentifier: 0,
     profiles: 0,
     customers: 0,
+    audiences: { big_spenders: 0, web_and_store: 0, newsletter_without_order: 0, gold_members: 0 },
   }
   readonly #kioskId: string
   #messages = 0
@@ -139,6 +147,13 @@ class WeekMaker {
       throw new Error(`seed ${seed} made no customer who bought in both channels; take another seed`)
     this.#expected.customers = customers.length
     this.#expected.profiles = customers.length + 1
+    const count = (of: (customer: Customer) => boolean): number => customers.filter(of).length
+    this.#expected.audiences = {
+      big_spenders: count((c) => c.spentCents >= 300_00 && c.orders >= 2),
+      web_and_store: count((c) => c.webOrders > 0 && c.storeOrders > 0),
+      newsletter_without_order: count((c) => c.emailsOpened > 0 && c.orders === 0),
+      gold_members: count((c) => c.tier === 'gold'),
+    }
     return {
       seed,
       customers,
@@ -161,6 +176,7 @@ class WeekMaker {
       orders: 0,
       webOrders: 0,
       storeOrders: 0,
+      emailsOpened: 0,
     }
     const number = String(n).padStart(4, '0')
     if (kind !== 'store') customer.anonymousIds = Array.from({ length: r.between(1, 2) }, () => r.hex(32))
@@ -216,6 +232,7 @@ class WeekMaker {
   #storeLife(customer: Customer): void {
     const r = this.#random
     const at = this.#moment()
+    customer.tier = r.pick(['bronze', 'silver', 'gold'])
     this.#office('crm', at, {
       type: 'identify',
       ...(customer.userId ? { userId: customer.userId } : {}),
@@ -223,7 +240,7 @@ class WeekMaker {
         loyalty_id: customer.loyaltyId,
         email: customer.email,
         first_name: customer.firstName,
-        tier: r.pick(['bronze', 'silver', 'gold']),
+        tier: customer.tier,
       },
     })
     const receipts = r.between(1, 4)
@@ -239,6 +256,7 @@ class WeekMaker {
 
   #mail(customer: Customer): void {
     const opened = this.#random.between(1, 3)
+    customer.emailsOpened = opened
     for (let i = 0; i < opened; i++) {
       this.#office('email', this.#moment(), {
         type: 'track',

@@ -33,6 +33,8 @@ export interface LauncherOptions {
   services?: readonly ServiceInstance[]
   /** Folder of workspace documents that is applied. */
   documents?: string
+  /** Further arguments of that `tributary apply`: `--set NAME=VALUE`, `--wait`. */
+  applyArgs?: readonly string[]
   log?: Log
 }
 
@@ -63,7 +65,13 @@ const PARTITIONS = '4'
 const SOURCE_PARTITIONS = 3
 
 export async function startServices(stack: StackAddresses, options: LauncherOptions): Promise<Installation> {
-  const { dataDir, logsDir = join(dataDir, 'logs'), documents, log = () => undefined } = options
+  const {
+    dataDir,
+    logsDir = join(dataDir, 'logs'),
+    documents,
+    applyArgs = [],
+    log = () => undefined,
+  } = options
   const instances: readonly ServiceInstance[] = options.services ?? SERVICES.map((service) => ({ service }))
   const secrets = await createSecretFiles(join(dataDir, 'secrets'))
   const settings = commonSettings(stack, secrets, options.settings ?? {})
@@ -91,7 +99,7 @@ export async function startServices(stack: StackAddresses, options: LauncherOpti
     for (const result of started) if (result.status === 'rejected') throw result.reason
     if (documents !== undefined) {
       log(`applying ${documents} …`)
-      await tributary(['apply', documents], settings)
+      await tributary(['apply', documents, ...applyArgs], settings)
     }
   } catch (error) {
     await stop()
