@@ -37,11 +37,11 @@ export interface ClickHouse {
   close(): Promise<void>
 }
 
-/**
- * How long an answer may take, ms. A lost answer is found by this at the latest; the batch is then sent again under
- * its token. Longer than any insert of ours takes (megabytes), and than any query of the audit on a large log should.
- */
-const REQUEST_TIMEOUT_MS = 120_000
+/** How long a query may take, ms: longer than any of the audit on a large log should. */
+const QUERY_TIMEOUT_MS = 300_000
+
+/** How long an insert of some megabytes may take, ms, before its answer counts as lost and it is sent again. */
+const INSERT_TIMEOUT_MS = 30_000
 
 /** Inserts and queries at the same time of one process: one per partition would let an outage pile up sockets. */
 const MAX_CONNECTIONS = 8
@@ -54,7 +54,7 @@ export function connectClickHouse(connection: ClickHouseConnection): ClickHouse 
     url: connection.url,
     username: connection.username ?? 'default',
     password: connection.password ?? '',
-    request_timeout: REQUEST_TIMEOUT_MS,
+    request_timeout: QUERY_TIMEOUT_MS,
     max_open_connections: MAX_CONNECTIONS,
     application: 'tributary',
     // Failures are answers here, and logged by who asked.
@@ -80,7 +80,12 @@ export function connectClickHouse(connection: ClickHouseConnection): ClickHouse 
       const query =
         `INSERT INTO ${table(insert.table)} (${columns}) SETTINGS async_insert = 0, insert_deduplicate = 1, ` +
         `insert_deduplication_token = ${quoteText(insert.token)} FORMAT RowBinary`
-      const result = await client.exec({ query, values: Readable.from([insert.rows], { objectMode: false }) })
+      const values = Readable.from([insert.rows], { objectMode: false })
+      const result = await client.exec({
+        query,
+        values,
+        abort_signal: AbortSignal.timeout(INSERT_TIMEOUT_MS),
+      })
       // The answer is empty; the socket is free only once it has been read.
       result.stream.resume()
       await new Promise<void>((resolve, reject) => {

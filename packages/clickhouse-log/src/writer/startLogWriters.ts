@@ -77,6 +77,9 @@ const BUFFER_BYTES = 128 * 1024 * 1024
 const SMALLEST_SHARE_BYTES = 256 * 1024
 const LARGEST_SHARE_BYTES = 32 * 1024 * 1024
 
+/** How long a stop waits for calls under way, ms; without their answers the next owner repeats the range. */
+const STOP_WAIT_MS = 5000
+
 /** Pause before ClickHouse or Kafka is asked again where a partition stands, ms. */
 const OPEN_RETRY_MS = 1000
 
@@ -134,7 +137,7 @@ class Writers implements LogWriters {
     for (const writer of this.#writers.values()) writer.stop()
     this.#makeRoom()
     // Commits of the calls under way still count, so the groups leave last.
-    await Promise.all(this.#running)
+    await Promise.race([Promise.all(this.#running), sleep(STOP_WAIT_MS, undefined, { ref: false })])
     await Promise.all(this.#groups.map((group) => group.stop()))
     await this.#admin?.then((admin) => admin.close()).catch(() => {})
   }
