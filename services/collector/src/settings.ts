@@ -59,6 +59,14 @@ export const collectorSettings = defineSettings({
     min: 1,
     max: 64,
   }),
+  // Mounted secrets change in place when they are rotated.
+  SECRETS_REREAD_MS: integer({
+    about: 'how often mounted keys of sources are read again',
+    unit: 'ms',
+    default: 30_000,
+    min: 100,
+    max: 3_600_000,
+  }),
   // A body of 4 MiB over a slow mobile line takes about that long.
   REQUEST_TIMEOUT_MS: integer({
     about: 'how long a client may take to send a request',

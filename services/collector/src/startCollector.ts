@@ -41,8 +41,6 @@ import { createUuid7 } from './uuid7.ts'
 const EPOCH = 1
 /** Pause before Kafka is tried again at the start, ms. */
 const CONNECT_RETRY_MS = 2000
-/** Mounted secrets change in place when they are rotated; how late that may be noticed, ms. */
-const SECRETS_REREAD_MS = 30_000
 /** Topics the collector writes or follows. */
 const ownTopics = [topics.events, topics.rejected, topics.config]
 
@@ -213,7 +211,7 @@ async function followConfiguration(
   const rereading = setInterval(() => {
     const held = feed.current()
     if (held) adopt(buildSourceBook(held.value.workspace, ports))
-  }, SECRETS_REREAD_MS)
+  }, settings.SECRETS_REREAD_MS)
   service.onStop('secrets', () => clearInterval(rereading))
 }
 

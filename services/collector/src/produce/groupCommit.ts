@@ -4,8 +4,9 @@
  *
  *  G1. A submission resolves only when every one of its records was acknowledged, and rejects otherwise; never both,
  *      never neither: whatever the sender does, it is settled within the time-out.
- *  G2. A produce request holds at most MAX_PARTITION_RECORDS and MAX_PARTITION_BYTES per partition, so no record
- *      batch is larger than the broker takes. A submission of any size is spread over as many as it needs.
+ *  G2. A produce request holds at most MAX_PARTITION_RECORDS and MAX_PARTITION_BYTES per partition, so no record batch
+ *      is larger than the broker takes. A submission of any size is spread over as many as it needs; what is spread
+ *      lies in any order, since several requests are under way at once.
  *  G3. A produce request that is never answered is given up after the time-out: its place is free again.
  *  G4. After a failure, submissions are refused at once while one of them tries whether Kafka is back. Nothing queues
  *      up behind a broker that is away, and no restart is needed when it returns.
@@ -137,7 +138,11 @@ export function createGroupCommit(options: {
       if (offset === undefined) throw new Error(`the answer of the broker does not mention ${key}`)
       next.set(key, offset + 1)
       // Older brokers do not say where; then the position names the other partitions only.
-      if (record.topic === 'events' && offset >= 0) submission.positions.set(record.partition, offset)
+      if (record.topic === 'events' && offset >= 0)
+        submission.positions.set(
+          record.partition,
+          Math.max(offset, submission.positions.get(record.partition) ?? 0),
+        )
       submission.left--
       if (submission.left === 0) settle(submission, undefined)
     }

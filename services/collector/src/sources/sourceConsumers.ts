@@ -55,16 +55,25 @@ export function startSourceConsumers(options: SourceConsumersOptions): SourceCon
   const running = new Map<string, Running>()
   const ending = new Set<Promise<void>>()
 
-  function open(run: Running): void {
+  async function open(run: Running): Promise<void> {
     const { id, topic, start } = run.source
+    // A group waits for a topic without a word: who has to create it would never know.
+    const exists = await topicExists(kafka, topic)
+    if (run.stopped) return
+    if (!exists) return fail(run, new KafkaFault('topic-missing', `topic ${topic} does not exist: create it`))
     const group: ConsumerGroup = createConsumerGroup(kafka, {
       group: sourceGroup(options.groupPrefix, id),
       topics: [topic],
       nodeId: options.nodeId,
-      startAt: start === 'latest' ? 'latest' : 'earliest',
+      startAt: 'earliest',
       maxRecords: MAX_BATCH_RECORDS,
-      onAssigned: ({ partition, committed }) =>
-        committed || typeof start !== 'object' ? undefined : offsetAt(kafka, topic, partition, start.time),
+      onAssigned: async ({ partition, committed }) => {
+        if (committed || start === 'earliest') return undefined
+        // Written down before the first record: else what comes between two starts would be no longer "the latest".
+        const nextOffset = await firstOffset(kafka, topic, partition, start)
+        await commit(group, { topic, partition, nextOffset })
+        return nextOffset
+      },
       onRecords: async (batch) => {
         const signal = AbortSignal.any([batch.signal, run.stop.signal])
         if (await takeBatch(run.source, { ...batch, signal }, options)) await commit(group, batch)
@@ -82,6 +91,12 @@ export function startSourceConsumers(options: SourceConsumersOptions): SourceCon
     logger.info({ source: id, topic }, 'reading a Kafka source')
   }
 
+  function tryOpen(run: Running): void {
+    open(run).catch((error: unknown) => {
+      fail(run, error instanceof Error ? error : new Error(String(error)))
+    })
+  }
+
   function fail(run: Running, error: Error): void {
     if (run.stopped) return
     run.problem = error.message
@@ -94,7 +109,7 @@ export function startSourceConsumers(options: SourceConsumersOptions): SourceCon
     )
     run.timer = setTimeout(() => {
       run.problem = undefined
-      open(run)
+      tryOpen(run)
     }, pause)
   }
 
@@ -130,7 +145,7 @@ export function startSourceConsumers(options: SourceConsumersOptions): SourceCon
           stop: new AbortController(),
         }
         running.set(id, run)
-        open(run)
+        tryOpen(run)
       }
     },
     problems: () =>
@@ -155,16 +170,31 @@ async function commit(
   }
 }
 
-async function offsetAt(
+async function topicExists(kafka: Kafka, topic: string): Promise<boolean> {
+  const admin = await createAdmin(kafka)
+  try {
+    return (await admin.topics()).includes(topic)
+  } finally {
+    await admin.close()
+  }
+}
+
+/** Where a partition begins that nobody has read: at its end, or at the first record not older than a time. */
+async function firstOffset(
   kafka: Kafka,
   topic: string,
   partition: number,
-  time: string,
-): Promise<number | undefined> {
+  start: 'latest' | { readonly time: string },
+): Promise<number> {
   const admin = await createAdmin(kafka)
   try {
-    const offsets = await admin.offsetsAt(topic, Date.parse(time))
-    return offsets.find((each) => each.partition === partition)?.offset
+    const ends = await admin.offsets(topic)
+    const offsets = start === 'latest' ? [] : await admin.offsetsAt(topic, Date.parse(start.time))
+    const found = offsets.find((each) => each.partition === partition)?.offset
+    const end = ends.find((each) => each.partition === partition)?.end
+    if (found === undefined && end === undefined)
+      throw new KafkaFault('topic-missing', `topic ${topic} has no partition ${partition}`)
+    return found ?? end!
   } finally {
     await admin.close()
   }

@@ -1,0 +1,109 @@
+import { describe, expect, test } from '@jest/globals'
+import { type RejectedRecord } from '@tributary/contracts'
+import { EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
+import { createMetrics } from '@tributary/service-kit'
+import { createCollectorMetrics } from '../collectorMetrics.ts'
+import { createInFlight } from '../http/inFlight.ts'
+import { createGroupCommit } from '../produce/groupCommit.ts'
+import { TEST_PARTITIONS, createMemoryLog, exampleSources, testPorts, workspaceOf } from '../testing/index.ts'
+import { type KafkaSource, buildSourceBook } from './sourceBook.ts'
+import { takeBatch } from './sourceConsumer.ts'
+
+const book = buildSourceBook(workspaceOf(exampleSources), testPorts)
+const source = (id: string): KafkaSource => book.kafka.find((each) => each.id === id)!
+const TIME = Date.parse('2026-11-24T12:00:00Z')
+
+function open() {
+  const log = createMemoryLog()
+  const registry = createMetrics('collector')
+  const groupCommit = createGroupCommit({ sender: log, inFlight: 2, timeoutMs: 200 })
+  const metrics = createCollectorMetrics(registry, createInFlight(1))
+  return { log, registry, options: { groupCommit, metrics, partitions: TEST_PARTITIONS, retryMs: 5 } }
+}
+
+const batchOf = (values: readonly (string | null)[], signal = new AbortController().signal) => ({
+  topic: 'retail.receipts',
+  partition: 2,
+  records: values.map((value, i) => ({
+    offset: 100 + i,
+    timestampMs: TIME,
+    value: value === null ? null : Buffer.from(value),
+  })),
+  signal,
+})
+
+const eventsOf = (log: ReturnType<typeof createMemoryLog>) =>
+  log.records('events').flatMap((record) => {
+    const decoded = EventRecord.decode(record.value).record
+    return decoded?.$case === 'event' ? [decoded.value] : []
+  })
+const rejectsOf = (log: ReturnType<typeof createMemoryLog>) =>
+  log.records('rejected').map((record) => JSON.parse(Buffer.from(record.value).toString()) as RejectedRecord)
+
+describe('a batch of a Kafka source', () => {
+  test('is durable before it counts: every record as an event or a reject, with its position', async () => {
+    const { log, registry, options } = open()
+    const receipt =
+      '{"receiptId":"R1","soldAt":"2026-11-24T12:30:00","customer":{"email":"A@X.example"},"total":9007199254740993}'
+    expect(
+      await takeBatch(source('pos'), batchOf([receipt, '{"invoice":1}', 'no JSON', null]), options),
+    ).toBe(true)
+
+    expect(eventsOf(log)).toMatchObject([
+      {
+        sourceId: 'pos',
+        messageId: 'R1',
+        name: 'Order Completed',
+        trusted: true,
+        timeMs: Date.parse('2026-11-24T11:30:00Z'),
+        receivedTimeMs: TIME,
+        origin: 'kafka:retail.receipts:2:100',
+      },
+    ])
+    expect(eventsOf(log)[0]!.raw.toString()).toBe(receipt)
+    expect(
+      rejectsOf(log).map((each) => [each.code, each.position, Buffer.from(each.input, 'base64').toString()]),
+    ).toEqual([
+      ['does_not_map', { topic: 'retail.receipts', partition: 2, offset: 101 }, '{"invoice":1}'],
+      ['invalid_json', { topic: 'retail.receipts', partition: 2, offset: 102 }, 'no JSON'],
+      ['empty_record', { topic: 'retail.receipts', partition: 2, offset: 103 }, ''],
+    ])
+    const text = await registry.text()
+    expect(text).toContain('tributary_collector_source_records_total{source="pos"} 4')
+    expect(text).toContain('tributary_collector_accepted_events_total{source="pos"} 1')
+  })
+
+  test('read twice gives the same events', async () => {
+    const { log, options } = open()
+    await takeBatch(source('pos'), batchOf(['{"total":1}', '{"receiptId":"R2"}']), options)
+    await takeBatch(source('pos'), batchOf(['{"total":1}', '{"receiptId":"R2"}']), options)
+    const [first, second, third, fourth] = eventsOf(log)
+    expect([third, fourth]).toEqual([first, second])
+  })
+
+  test('is tried again while Kafka does not acknowledge, and never skipped', async () => {
+    const { log, registry, options } = open()
+    log.fault = 'away'
+    const taken = takeBatch(source('app'), batchOf(['{"type":"page"}']), options)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    log.fault = undefined
+    expect(await taken).toBe(true)
+    expect(eventsOf(log)).toHaveLength(1)
+    expect(await registry.text()).toMatch(/source_retries_total\{source="app"\} [1-9]/)
+  })
+
+  test('is given up, not committed, when its partition belongs to somebody else', async () => {
+    const { log, options } = open()
+    log.fault = 'away'
+    const revoked = new AbortController()
+    const taken = takeBatch(source('app'), batchOf(['{"type":"page"}'], revoked.signal), options)
+    setTimeout(() => revoked.abort(), 20)
+    expect(await taken).toBe(false)
+  })
+
+  test('is given up, not committed, when the collector stops', async () => {
+    const { options } = open()
+    await options.groupCommit.stop()
+    expect(await takeBatch(source('app'), batchOf(['{"type":"page"}']), options)).toBe(false)
+  })
+})
