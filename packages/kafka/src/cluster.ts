@@ -1,3 +1,5 @@
+import type { Message } from 'kafkajs'
+
 /** The parts of kafkajs's Cluster and Broker that are used here, as version 2.2.4 has them. */
 export interface Cluster {
   connect(): Promise<void>
@@ -8,7 +10,8 @@ export interface Cluster {
   refreshMetadataIfNecessary(): Promise<void>
   findTopicPartitionMetadata(topic: string): readonly { partitionId: number; leader: number }[]
   findBroker(node: { nodeId: number }): Promise<Broker>
-  findGroupCoordinator(group: { groupId: string }): Promise<Broker>
+  /** Type 0, when left out, is the coordinator of a group, 1 that of a transactional id. */
+  findGroupCoordinator(group: { groupId: string; coordinatorType?: number }): Promise<Broker>
 }
 
 export interface Broker {
@@ -74,6 +77,41 @@ export interface Broker {
       partitions: readonly { partition: number; offset: string; metadata: string | null }[]
     }[]
   }>
+}
+
+export interface TransactionalBroker extends Broker {
+  initProducerId(request: { transactionalId: string; transactionTimeout: number }): Promise<ProducerIdentity>
+  addPartitionsToTxn(
+    request: ProducerIdentity & {
+      transactionalId: string
+      topics: readonly { topic: string; partitions: readonly number[] }[]
+    },
+  ): Promise<unknown>
+  produce(
+    request: ProducerIdentity & {
+      transactionalId: string
+      acks: number
+      timeout: number
+      topicData: readonly {
+        topic: string
+        partitions: readonly { partition: number; firstSequence: number; messages: readonly Message[] }[]
+      }[]
+    },
+  ): Promise<{
+    topics: readonly {
+      topicName: string
+      partitions: readonly { partition: number; baseOffset?: string }[]
+    }[]
+  }>
+  endTxn(
+    request: ProducerIdentity & { transactionalId: string; transactionResult: boolean },
+  ): Promise<unknown>
+}
+
+/** What InitProducerId gives: every later request carries it, and a newer epoch refuses it. */
+export interface ProducerIdentity {
+  readonly producerId: string
+  readonly producerEpoch: number
 }
 
 export interface FetchedTopic {

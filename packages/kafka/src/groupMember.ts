@@ -85,12 +85,18 @@ export class GroupMember {
   #generation: Generation | undefined
   #running: Promise<void> | undefined
   #failingSince: number | undefined
+  #confirmedAt = -Infinity
 
   constructor(kafka: Kafka, options: GroupMemberOptions) {
     this.#kafka = kafka
     this.#cluster = kafka.cluster()
     this.#options = options
     this.#protocol = options.coPartitioned ? 'tributary-co-partitioned' : 'tributary-spread'
+  }
+
+  /** When the question was asked that the group answered last with "you are a member of this generation". */
+  confirmedAtMs(): number {
+    return this.#confirmedAt
   }
 
   start(): void {
@@ -253,9 +259,11 @@ export class GroupMember {
   async #heartbeats(coordinator: Broker): Promise<void> {
     const generation = this.#generation!
     let answeredAt = Date.now()
+    this.#confirmedAt = answeredAt
     while (!this.#stopping.signal.aborted) {
       await this.#sleep(HEARTBEAT_MS)
       if (this.#stopping.signal.aborted) return
+      const askedAt = Date.now()
       try {
         await coordinator.heartbeat({
           groupId: this.#options.group,
@@ -263,6 +271,7 @@ export class GroupMember {
           memberId: generation.memberId,
         })
         answeredAt = Date.now()
+        this.#confirmedAt = askedAt
       } catch (error) {
         const { type } = protocolError(error)
         // A broker that does not answer for a moment costs nothing; once the session is over, join anew.

@@ -29,3 +29,4 @@ export {
   type TopicsOptions,
 } from './topics.ts'
 export { topicSettings } from './topicSettings.ts'
+export { createKafkaLog, type KafkaLog, type KafkaLogOptions } from './createKafkaLog.ts'

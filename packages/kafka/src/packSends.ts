@@ -12,7 +12,7 @@ export interface OutgoingRecord {
 
 export interface PackedSend {
   readonly topicMessages: { topic: string; messages: Message[] }[]
-  /** Records per "topic/partition". */
+  /** Records per "topic/partition", in the order the partitions first appear. */
   readonly counts: ReadonlyMap<string, number>
 }
 

@@ -29,6 +29,15 @@ export async function* readTopic(kafka: Kafka, options: ReadTopicOptions): Async
   const bounds = await boundsOf(kafka, topic, partition)
   const until = options.until ?? bounds.committedEnd
   const from = Math.max(options.from ?? bounds.start, bounds.start)
+  yield* readRange(kafka, { ...options, from, until })
+}
+
+/** The same for a range that is known to exist. */
+export async function* readRange(
+  kafka: Kafka,
+  options: ReadTopicOptions & { readonly from: number; readonly until: number },
+): AsyncGenerator<ReadRecords> {
+  const { topic, partition, from, until } = options
   if (from >= until) return
   const fetcher = new PartitionFetcher(kafka)
   const stop = () => void fetcher.close()

@@ -1,1 +1,1 @@
-export {}
+export { createLmdbStores, type LmdbStoresOptions } from './createLmdbStores.ts'

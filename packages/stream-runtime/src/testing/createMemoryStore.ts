@@ -33,33 +33,39 @@ export function createMemoryStore(contents: Held = empty()): StateStore {
     else contents.rows.set(key, Buffer.from(value))
   }
   return {
-    get: (key) => contents.rows.get(key),
+    get: (key) => copy(contents.rows.get(key)),
     *range(from, to, limit = Infinity) {
       const keys = sortedKeys()
       let left = limit
       for (let i = lowerBound(keys, from); i < keys.length && left-- > 0; i++) {
         const key = keys[i]!
         if (compareKeys(key, to) >= 0) return
-        yield [key, contents.rows.get(key)!]
+        yield [key, Buffer.from(contents.rows.get(key)!)]
       }
     },
     ends: () => new Map(contents.ends),
     asOfMs: () => contents.asOfMs,
     write(change: StoreWrite) {
+      // Read whole before anything is applied: what fails half way must leave nothing behind.
+      const rows = [...change.rows]
       for (const { from, to } of change.deletedRanges ?? [])
         for (const key of sortedKeys())
           if (compareKeys(key, from) >= 0 && compareKeys(key, to) <= 0) contents.rows.delete(key)
-      for (const { key, value } of change.rows) set(key, value)
+      for (const { key, value } of rows) set(key, value)
       for (const [log, end] of change.ends) contents.ends.set(log, end)
       contents.asOfMs = change.asOfMs
       contents.sorted = undefined
     },
     wipe: () => void Object.assign(contents, empty()),
     *dump() {
-      for (const key of sortedKeys()) yield [key, contents.rows.get(key)!]
+      for (const key of sortedKeys()) yield [key, Buffer.from(contents.rows.get(key)!)]
     },
     close: () => Promise.resolve(),
   }
+}
+
+function copy(bytes: Uint8Array | undefined): Buffer | undefined {
+  return bytes && Buffer.from(bytes)
 }
 
 export interface MemoryStores extends StateStores {
