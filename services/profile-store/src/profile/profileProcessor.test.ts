@@ -136,6 +136,18 @@ describe('a profile whose last event leaves', () => {
     expect(changes(driver.endBatch())).toMatchObject([{ op: 'd', mergedInto: home('u2') }])
   })
 
+  test('and whose own identifier comes back without any lives again, empty, and leads nowhere else', () => {
+    const driver = create()
+    say(driver, 'u1', { $case: 'put', value: {} })
+    put(driver, 'a1', home('u1'))
+    driver.endBatch()
+    say(driver, 'u1', { $case: 'removed', value: { to: home('u2'), erased: false } })
+    say(driver, 'a1', { $case: 'removed', value: { to: home('a1'), erased: false } }, home('u1'))
+    expect(changes(driver.endBatch())).toMatchObject([{ op: 'd', mergedInto: home('u2') }])
+    say(driver, 'u1', { $case: 'put', value: {} })
+    expect(changes(driver.endBatch())).toMatchObject([{ op: 'c', after: { events: 0, identifiers: [] } }])
+  })
+
   test('that was never public says nothing, and leads on when it becomes so', () => {
     const driver = create()
     say(driver, 'u1', { $case: 'moved', value: { to: home('u2') } })

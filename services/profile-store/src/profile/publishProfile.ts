@@ -6,11 +6,19 @@
  *   alive          updated, when something public did     merged {into}, or erased
  *   merged         created, or split                      merged {into} again, when the lead moved on
  *
- * Alive: an event was folded into one of its parts; or it was public and has parts still.
+ * Alive: an event was folded into one of its parts; or it was public and has parts still; or it was public and the
+ * identifier it is named after has come back. The latter two may be empty: their events went elsewhere.
  */
-import { KEY_SEPARATOR } from '@tributary/contracts'
+import { KEY_SEPARATOR, parseProfileId } from '@tributary/contracts'
 import { type ProfileRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
-import { type JsonObject, type Profile, foldProfile, parseExact, publicProfile } from '@tributary/domain'
+import {
+  type JsonObject,
+  type Profile,
+  type ProfilePart,
+  foldProfile,
+  parseExact,
+  publicProfile,
+} from '@tributary/domain'
 import { type StepContext } from '@tributary/stream-runtime'
 import { type ChangedProfile } from './changedProfiles.ts'
 import { type Definitions } from './definitions.ts'
@@ -54,7 +62,8 @@ export function publishProfile(input: PublishInput): void {
   ].map(([key, { fragment }]) => ({ identifierId: key.slice(profileId.length + 1), fragment }))
   const wasAlive = row.publicJson !== ''
   const profile =
-    foldProfile(parts, definitions.fold) ?? (wasAlive && parts.length > 0 ? emptyProfile(row) : undefined)
+    foldProfile(parts, definitions.fold) ??
+    (staysAlive(profileId, row, parts) ? emptyProfile(row) : undefined)
   const publication: Publication = { ...input, row }
 
   let next: ProfileRow
@@ -63,6 +72,12 @@ export function publishProfile(input: PublishInput): void {
   else next = waiting(publication)
   if (next !== known && (known || !isEmpty(next))) rows.put(profileId, next)
   count(context, row, next)
+}
+
+function staysAlive(profileId: string, row: ProfileRow, parts: readonly ProfilePart[]): boolean {
+  if (row.publicJson !== '') return parts.length > 0
+  const naming = parseProfileId(profileId)?.identifierId
+  return row.version !== '' && parts.some(({ identifierId }) => identifierId === naming)
 }
 
 /** The next character after the separator: ends the range of one profile's parts. */
@@ -89,7 +104,8 @@ function gone(publication: Publication): ProfileRow {
   const flips = leaveAudiences(publication, changed.erased ? 'erasure' : 'merged')
   const into = row.lead === '' ? (changed.lastLeftTo ?? '') : row.lead
   const told = changed.erased ? tellGone(publication, flips) : tellMerged(publication, into, flips)
-  return { ...emptyRow, ...told, lead: row.lead }
+  const { firstSeenMs, lastSeenMs, lead } = row
+  return { ...emptyRow, ...told, firstSeenMs, lastSeenMs, lead }
 }
 
 /** Not alive before and not now. */
@@ -99,7 +115,7 @@ function waiting(publication: Publication): ProfileRow {
   return movedOn ? { ...row, ...tellMerged(publication, row.lead, []) } : row
 }
 
-/** It was public and has parts, but no event is left with it: the events went with an identifier that left. */
+/** No event is left with it: they went with an identifier that left. */
 function emptyProfile(row: ProfileRow): Profile {
   return {
     firstSeenMs: row.firstSeenMs,
