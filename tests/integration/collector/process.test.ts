@@ -117,6 +117,26 @@ test('a key whose file is not mounted is a clear line in the log; the other keys
   }
 }, 120_000)
 
+test('ClickHouse away: events are taken all the same, and readiness says what waits', async () => {
+  const without = await openInstallation()
+  try {
+    await without.apply([web('wk_web_1')])
+    const collector = await without.start({ CLICKHOUSE_URL: 'http://127.0.0.1:1' })
+    const { http = 0, admin = 0 } = collector.ports()
+    expect(await track(http, 'wk_web_1', { event: 'x', messageId: 'while-away' })).toMatchObject({
+      status: 200,
+    })
+    const ready = await waitUntil('the detail of readiness', async () => {
+      const found = await readyz(admin)
+      return found.text.includes('"event-log"') && /wait/.test(found.text) && found
+    })
+    expect(ready.status).toBe(200)
+    expect((await without.events()).map((event) => event.messageId)).toEqual(['while-away'])
+  } finally {
+    await without.close()
+  }
+}, 90_000)
+
 describe('at the start', () => {
   test('a broker that cannot be reached: not ready, 503 with the time to wait, a clear line, and no exit', async () => {
     const collector = await installation.spawn({ KAFKA_BROKERS: '127.0.0.1:1' })

@@ -35,6 +35,10 @@ export interface TestCollector {
   readonly inFlight: InFlight
   readonly faults: readonly unknown[]
   adopt(workspace: WorkspaceConfiguration): void
+  /** The next so many produce requests fail. */
+  refuse(times: number): void
+  /** How many have failed by that. */
+  refused(): number
   metrics(): Promise<string>
   stop(): Promise<void>
 }
@@ -55,7 +59,21 @@ export async function startTestCollector(
   const faults: unknown[] = []
   const registry = createMetrics('collector')
   const inFlight = createInFlight(options.maxInFlightBytes ?? 64 * 1024 * 1024)
-  const groupCommit = createGroupCommit({ sender, inFlight: 2, timeoutMs: options.timeoutMs ?? 5_000 })
+  let toRefuse = 0
+  let refused = 0
+  const refusing: RecordSender = {
+    send(records) {
+      if (toRefuse === 0) return sender.send(records)
+      toRefuse--
+      refused++
+      return Promise.reject(new Error('refused by the test'))
+    },
+  }
+  const groupCommit = createGroupCommit({
+    sender: refusing,
+    inFlight: 2,
+    timeoutMs: options.timeoutMs ?? 5_000,
+  })
   const server = await startIngestServer({
     host: '127.0.0.1',
     port: 0,
@@ -81,6 +99,10 @@ export async function startTestCollector(
     adopt(workspace) {
       book = buildSourceBook(workspace, testPorts)
     },
+    refuse(times) {
+      toRefuse = times
+    },
+    refused: () => refused,
     metrics: () => registry.text(),
     async stop() {
       await server.stop()

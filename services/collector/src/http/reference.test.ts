@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from '@jest/globals'
+import { rejectionCodes } from '@tributary/domain'
+import { answerCodes } from './answer.ts'
+import { ingestPaths } from './route.ts'
+
+const reference = readFileSync(new URL('../../../../docs/reference/ingest.md', import.meta.url), 'utf8')
+
+test('every answer stands in the reference with its status', () => {
+  const missing = Object.entries(answerCodes).filter(
+    ([code, { status }]) => !reference.includes(`| ${status} | \`${code}\` |`),
+  )
+  expect(missing).toEqual([])
+})
+
+test('every reason for a reject stands in the reference', () => {
+  const missing = Object.keys(rejectionCodes).filter((code) => !reference.includes(`| \`${code}\` |`))
+  expect(missing).toEqual([])
+})
+
+test('every path stands in the reference', () => {
+  expect(ingestPaths.filter((path) => !reference.includes(`${path}\``))).toEqual([])
+})
