@@ -15,7 +15,7 @@ import type { InputRecord, StepContext, TableSpec, Topology } from '@tributary/s
 import { evidenceMessage } from '../evidenceMessages.ts'
 import { protobufCodec } from '../protobufCodec.ts'
 
-export const sentTable: TableSpec<SentEvidence> = {
+const sentTable: TableSpec<SentEvidence> = {
   name: 'sent',
   changeLog: topics.extractorState,
   codec: protobufCodec(SentEvidence),

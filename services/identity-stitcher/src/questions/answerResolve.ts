@@ -13,9 +13,9 @@ import {
 import type { Asked } from './readRef.ts'
 
 /** 1,000 members of one profile: more are no person, and nobody reads them. */
-export const MAX_MEMBERS = 1_000
+const MAX_MEMBERS = 1_000
 /** 50,000 members in one answer, some 2.5 MiB, well under the 8 MiB a message may have. */
-export const MAX_MEMBERS_IN_ALL = 50_000
+const MAX_MEMBERS_IN_ALL = 50_000
 
 /** The present profile of everyone asked for, in their order. What is unknown has its own. */
 export function answerResolve(

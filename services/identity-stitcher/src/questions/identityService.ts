@@ -22,7 +22,7 @@ import { answerResolve } from './answerResolve.ts'
 import { type Asked, type IdentifierReading, readRef } from './readRef.ts'
 
 /** 1,000 refs in one call: about what a millisecond each of the one writer's time may cost. */
-export const MAX_REFS = 1_000
+const MAX_REFS = 1_000
 /** A partition moves in seconds; half a second keeps a waiting caller close behind. */
 const RETRY_AFTER_MS = 500
 

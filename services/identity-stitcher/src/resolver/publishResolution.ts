@@ -18,7 +18,7 @@ import {
 import type { StepContext } from '@tributary/stream-runtime'
 
 /** At most 500 moves in one record of identity-changes: some 80 KiB, far from what a broker or a reader minds. */
-export const MAX_MOVES = 500
+const MAX_MOVES = 500
 
 export type Cause = IdentityChangeRecord['cause']
 
