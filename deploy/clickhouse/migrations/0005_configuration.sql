@@ -5,6 +5,7 @@ CREATE TABLE IF NOT EXISTS {{database}}.configuration {{on_cluster}}
   topic LowCardinality(String) COMMENT 'Catalogue name of the topic, without prefix',
   partition UInt32 COMMENT 'Partition of the topic',
   `offset` UInt64 COMMENT 'Offset in the partition' CODEC(Delta, ZSTD(1)),
+  gap UInt32 COMMENT 'Offsets just before this one that hold no record: markers of transactions' CODEC(ZSTD(1)),
   appended DateTime64(3, 'UTC') COMMENT 'Time of the Kafka record' CODEC(Delta, ZSTD(1)),
   revision UInt64 COMMENT 'Number of the revision' CODEC(ZSTD(1)),
   parent UInt64 COMMENT 'Revision it was made from; one whose parent was not in force lost and counts for nothing' CODEC(ZSTD(1)),

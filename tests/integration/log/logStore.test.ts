@@ -56,7 +56,12 @@ const subjects: [string, () => Subject][] = [
       )
       return {
         store,
-        rows: (partition) => Promise.resolve(store.rowsOf({ topic, partition })),
+        rows: (partition) =>
+          Promise.resolve(
+            store
+              .rowsOf({ topic, partition })
+              .map(({ offset, reason }) => (reason === undefined ? { offset } : { offset, reason })),
+          ),
       }
     },
   ],

@@ -2,7 +2,7 @@
  * What a log table is: its columns in the order they are sent, and how a Kafka record becomes its row.
  *
  * Invariants:
- *  T1. A row derives from the Kafka record alone, so the same record always gives the same row.
+ *  T1. A row derives from the Kafka log alone, so the same record always gives the same row.
  *  T2. A record that cannot be read is a value (`Unreadable`), never an exception: it goes to the quarantine table.
  */
 import type { TopicSpec } from '@tributary/contracts'
@@ -12,6 +12,8 @@ import type { RowWriter } from './rowWriter.ts'
 /** A record of Kafka, as the log keeps it. */
 export interface LogRecord {
   readonly offset: number
+  /** Offsets just before it that hold no record of the topic: transactions end in a marker, and aborted ones are gone. */
+  readonly gap: number
   /** Time of the record, the broker's or the producer's as the topic says, ms since 1970. */
   readonly timestampMs: number
   readonly key: Uint8Array | null

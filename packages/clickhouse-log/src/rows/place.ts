@@ -3,13 +3,20 @@ import type { Stamp } from '@tributary/contracts/generated/tributary/ledger/v1/s
 import { millis, string, uint32, uint64, word } from './columnType.ts'
 import type { LogPlace, LogRecord } from './logTable.ts'
 
-export const placeColumns = { topic: word, partition: uint32, offset: uint64, appended: millis } as const
+export const placeColumns = {
+  topic: word,
+  partition: uint32,
+  offset: uint64,
+  gap: uint32,
+  appended: millis,
+} as const
 
 export function placeOf(place: LogPlace, record: LogRecord) {
   return {
     topic: place.topic,
     partition: place.partition,
     offset: record.offset,
+    gap: record.gap,
     appended: record.timestampMs,
   }
 }

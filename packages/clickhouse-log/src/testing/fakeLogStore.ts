@@ -5,6 +5,7 @@ import { type Range, type RangePlace, tokenOf } from '../writer/range.ts'
 
 export interface StoredRow {
   offset: number
+  gap: number
   reason?: string
 }
 
@@ -62,7 +63,11 @@ export class FakeLogStore implements LogStore {
     const token = `${table} ${tokenOf(place, range)}`
     if (this.#tokens.has(token)) return
     this.#tokens.add(token)
-    const rows = records.map(({ offset }) => (reason === undefined ? { offset } : { offset, reason }))
+    const rows = records.map(({ offset, gap }) => ({
+      offset,
+      gap,
+      ...(reason === undefined ? {} : { reason }),
+    }))
     this.rows.set(`${place.topic}/${place.partition}`, [...this.rowsOf(place), ...rows])
   }
 }

@@ -17,6 +17,7 @@ export function recordOf(
 ): LogRecord {
   return {
     offset,
+    gap: 0,
     timestampMs: START_MS + offset,
     key: Buffer.from('key'),
     value: typeof value === 'string' ? Buffer.from(value) : value,

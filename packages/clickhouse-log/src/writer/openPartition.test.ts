@@ -3,7 +3,7 @@ import { openPartition } from './openPartition.ts'
 import { intentMetadata } from './range.ts'
 
 const log = { logStart: 0, logEnd: 1000 }
-const open = intentMetadata({ epoch: 1, last: 29 })
+const open = intentMetadata({ epoch: 1, last: 29, gap: 2 })
 
 test('a new partition starts where the log starts', () => {
   expect(openPartition({ committed: undefined, highest: undefined, ...log, logStart: 0 })).toEqual({
@@ -24,7 +24,7 @@ test('without a committed offset the table says how far it was', () => {
 
 test('an open range that is not stored is repeated as it was declared', () => {
   expect(openPartition({ committed: { offset: 20, metadata: open }, highest: 19, ...log })).toMatchObject({
-    opening: { position: 20, intent: { epoch: 1, last: 29 } },
+    opening: { position: 20, intent: { epoch: 1, last: 29, gap: 2 } },
     seek: 20,
   })
 })

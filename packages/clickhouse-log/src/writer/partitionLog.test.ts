@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
 import { recordOf } from '../testing/records.ts'
-import { type LogStep, PartitionLog } from './partitionLog.ts'
+import { type LogStep, type Opening, PartitionLog } from './partitionLog.ts'
 import { intentMetadata, parseIntent, tokenOf } from './range.ts'
 
 const limits = { maxRecords: 4, maxBytes: 2000, maxAgeMs: 1000 }
-const open = (opening = { position: 0 }) => new PartitionLog(opening, 1, limits)
+const open = (opening: Opening = { position: 0 }) => new PartitionLog(opening, 1, limits)
 const records = (...offsets: number[]) => offsets.map((offset) => recordOf(offset, 'x'))
 
 function said(step: LogStep): string {
@@ -85,7 +85,7 @@ test('a refused range is halved down to the bad record, each half declared; the 
 })
 
 describe('an open range of the last owner', () => {
-  const inherited = { position: 10, intent: { epoch: 7, last: 14 } }
+  const inherited = { position: 10, intent: { epoch: 7, last: 14, gap: 2 } }
 
   test('is stored as it was declared, however the records come and whatever the limits say now', () => {
     const log = open(inherited)
@@ -114,6 +114,18 @@ describe('an open range of the last owner', () => {
   })
 })
 
+test('each record knows the gap before it; what was lost is no gap, and an open range keeps the one it began with', () => {
+  const gaps = (step: LogStep) => (step.do === 'wait' ? [] : step.range.records.map(({ gap }) => gap))
+  const log = open({ position: 5 })
+  log.offer(records(5, 6, 9), 0)
+  log.skipTo(20)
+  log.offer(records(20, 22), 0)
+  expect(gaps(log.next(0))).toEqual([0, 0, 2, 0])
+  const again = new PartitionLog({ position: 9, intent: { epoch: 1, last: 12, gap: 2 } }, 1, limits)
+  again.offer(records(9, 12), 0)
+  expect(gaps(again.next(0))).toEqual([2, 2])
+})
+
 test('records that come again are taken once', () => {
   const log = open()
   log.offer(records(0, 1), 0)
@@ -127,7 +139,11 @@ test('an answer nobody asked for is a bug, and says so', () => {
 })
 
 test('an intent survives its way through the metadata of a commit', () => {
-  expect(parseIntent(intentMetadata({ epoch: 3, last: 2 ** 40 }))).toEqual({ epoch: 3, last: 2 ** 40 })
+  expect(parseIntent(intentMetadata({ epoch: 3, last: 2 ** 40, gap: 1 }))).toEqual({
+    epoch: 3,
+    last: 2 ** 40,
+    gap: 1,
+  })
   for (const none of [undefined, null, '']) expect(parseIntent(none)).toBeUndefined()
   for (const bad of ['x', '[]', '{"v":1,"epoch":1}', '{"v":2}'])
     expect(() => parseIntent(bad)).toThrow('newer')

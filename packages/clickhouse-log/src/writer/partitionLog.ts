@@ -43,6 +43,9 @@ export type LogStep =
   | { readonly do: 'quarantine'; readonly range: Range; readonly reason: string }
   | { readonly do: 'close'; readonly range: Range }
 
+/** A record as it was read: the gap before it is worked out here. */
+export type ReadRecord = Omit<LogRecord, 'gap'>
+
 /** Where a partition's writer takes up. */
 export interface Opening {
   /** Next offset to read: what was committed, or one above the table's highest. */
@@ -91,13 +94,19 @@ export class PartitionLog {
   }
 
   /** Records as they come; those it has already are left out. */
-  offer(records: readonly LogRecord[], nowMs: number): void {
+  offer(records: readonly ReadRecord[], nowMs: number): void {
     for (const record of records) {
       if (record.offset < this.#position) continue
-      this.#buffer.push({ record, readMs: nowMs })
+      const gap = record.offset - this.#position
+      this.#buffer.push({ record: { ...record, gap }, readMs: nowMs })
       this.#bytes += sizeOf(record)
       this.#position = record.offset + 1
     }
+  }
+
+  /** What lay before `offset` and was not read is lost: no gap of the log, but one that the audit has to find. */
+  skipTo(offset: number): void {
+    this.#position = Math.max(this.#position, offset)
   }
 
   next(nowMs: number): LogStep {
@@ -187,7 +196,10 @@ export class PartitionLog {
     const records = this.#buffer.splice(0, size).map(({ record }) => record)
     this.#inherited = undefined
     if (records.length === 0) return undefined
-    const range = { ...intent, records }
+    const { epoch, first, last } = intent
+    // Read from its own offset, the first record shows no gap; unless that record is lost, it had this one.
+    if (records[0]!.offset === first) records[0] = { ...records[0]!, gap: intent.gap }
+    const range = { epoch, first, last, records }
     this.#phase = { at: 'storing', range }
     return { do: 'store', range }
   }
@@ -213,7 +225,7 @@ function rangeOf(records: readonly LogRecord[], epoch: number): Range {
 }
 
 /** What a record costs in memory, bytes, about: 100 for the objects around its key and value. */
-export function sizeOf(record: LogRecord): number {
+export function sizeOf(record: ReadRecord): number {
   return 100 + (record.key?.length ?? 0) + (record.value?.length ?? 0)
 }
 

@@ -1,6 +1,6 @@
 /**
  * The writer over a world in memory that crashes, loses replies, stalls owners and forgets offsets, at random and by
- * a seed. Promise: every record of the log is stored once, wherever it was cut off.
+ * a seed. Promise: every record of the log is stored once, with the gap before it, wherever it was cut off.
  */
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
@@ -64,7 +64,14 @@ const worlds: fc.Arbitrary<World> = fc.record({
       return items.map(({ gap, kind, month, size }) => {
         offset += gap
         const timestampMs = Date.UTC(2026, 2 + month, 1)
-        return { offset, timestampMs, key: Buffer.from(kind), value: Buffer.alloc(size), headers: {} }
+        return {
+          offset,
+          gap: gap - 1,
+          timestampMs,
+          key: Buffer.from(kind),
+          value: Buffer.alloc(size),
+          headers: {},
+        }
       })
     }),
   faults: fc.array(fc.constantFrom(...faults), { maxLength: 40 }),
@@ -196,10 +203,9 @@ test('every record is stored exactly once, whatever happens between any two step
       const stored = store.rowsOf(place).sort((a, b) => a.offset - b.offset)
       const expected = world.records.map((record) => {
         const kind = Buffer.from(record.key!).toString()
-        if (kind === 'bad') return { offset: record.offset, reason: 'a bad row' }
-        return kind === 'unreadable'
-          ? { offset: record.offset, reason: 'unreadable' }
-          : { offset: record.offset }
+        const { offset, gap } = record
+        if (kind === 'bad') return { offset, gap, reason: 'a bad row' }
+        return kind === 'unreadable' ? { offset, gap, reason: 'unreadable' } : { offset, gap }
       })
       try {
         expect(stored).toEqual(expected)

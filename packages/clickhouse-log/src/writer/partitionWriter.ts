@@ -4,8 +4,14 @@
  * Failures: ClickHouse or the coordinator away → the same step again with a growing pause, for ever; the partition
  * lost → it ends, and whoever owns it now repeats the open range. Only a bug throws.
  */
-import type { LogRecord } from '../rows/logTable.ts'
-import { type LogStep, type Opening, PartitionLog, type RangeLimits, rangeLimits } from './partitionLog.ts'
+import {
+  type LogStep,
+  type Opening,
+  PartitionLog,
+  type RangeLimits,
+  type ReadRecord,
+  rangeLimits,
+} from './partitionLog.ts'
 import type { Clock, CommitOutcome, Committer, LogStore, StoreOutcome } from './ports.ts'
 import { type RangePlace, intentMetadata } from './range.ts'
 
@@ -66,9 +72,14 @@ export class PartitionWriter {
     return this.#storedUpTo
   }
 
-  offer(records: readonly LogRecord[]): void {
+  offer(records: readonly ReadRecord[]): void {
     this.#log.offer(records, this.#options.clock.nowMs())
     this.#wake.abort()
+  }
+
+  /** The log lost what lay before `offset`. */
+  skipTo(offset: number): void {
+    this.#log.skipTo(offset)
   }
 
   /** Begins nothing new. A range that is declared is finished if that goes at once; else its next owner does it. */
@@ -108,7 +119,7 @@ export class PartitionWriter {
     const { range } = step
     switch (step.do) {
       case 'declare': {
-        const metadata = intentMetadata({ epoch: range.epoch, last: range.last })
+        const metadata = intentMetadata({ epoch: range.epoch, last: range.last, gap: range.records[0]!.gap })
         const outcome = await committer.commit(range.first, metadata)
         if (outcome.kind === 'done') this.#log.declared()
         return outcome

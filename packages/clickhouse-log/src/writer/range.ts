@@ -28,25 +28,27 @@ export function tokenOf(place: RangePlace, range: Pick<Range, 'epoch' | 'first' 
 export interface Intent {
   readonly epoch: number
   readonly last: number
+  /** The gap before its first record, which whoever reads it again from there cannot see. */
+  readonly gap: number
 }
 
 /** Metadata of the committed offset while a range is open. Well under Kafka's 4,096 bytes. */
 export function intentMetadata(intent: Intent): string {
-  return JSON.stringify({ v: 1, epoch: intent.epoch, last: intent.last })
+  return JSON.stringify({ v: 1, epoch: intent.epoch, last: intent.last, gap: intent.gap })
 }
 
 /** Undefined when no range is open. Throws on what a newer version wrote: guessing could store rows twice. */
 export function parseIntent(metadata: string | null | undefined): Intent | undefined {
   if (metadata === null || metadata === undefined || metadata === '') return undefined
   const parsed = readObject(metadata)
-  const { v, epoch, last } = parsed
-  if (v !== 1 || !isOffset(epoch) || !isOffset(last)) {
+  const { v, epoch, last, gap } = parsed
+  if (v !== 1 || !isOffset(epoch) || !isOffset(last) || !isOffset(gap)) {
     throw new Error(
       `committed offset has metadata that is no intent of this version: ${metadata.slice(0, 200)}; ` +
         'use the version that wrote it, or a newer one',
     )
   }
-  return { epoch, last }
+  return { epoch, last, gap }
 }
 
 function readObject(text: string): Record<string, unknown> {

@@ -167,6 +167,7 @@ class Writers implements LogWriters {
           { topic: topic.name, partition, from: position, to: start - 1 },
           'offsets left the topic before they were stored; they are lost to the event log: raise the retention',
         )
+        this.#writers.get(idOf(topic, partition))?.skipTo(start)
         return start
       },
       onFatal: (error) => this.#options.onFatal(error),
@@ -210,6 +211,7 @@ class Writers implements LogWriters {
         drained: () => this.#makeRoom(),
       },
     })
+    writer.skipTo(opened.seek)
     this.#writers.set(id, writer)
     signal.addEventListener('abort', () => writer.stop())
     const running = writer
