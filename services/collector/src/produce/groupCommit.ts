@@ -18,7 +18,7 @@ export const MAX_PARTITION_RECORDS = 1000
 /** One record batch of the plain producer, which would spread more over several requests: a gap between offsets. */
 export const MAX_PARTITION_BYTES = 880_000
 /** Of a whole produce request, likewise. */
-export const MAX_REQUEST_BYTES = 7_500_000
+const MAX_REQUEST_BYTES = 7_500_000
 /** What a record costs beside key and value, at most: lengths, deltas, and the headers of a reject. */
 const RECORD_OVERHEAD_BYTES = 512
 

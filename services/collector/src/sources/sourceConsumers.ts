@@ -46,7 +46,7 @@ interface Running {
 }
 
 /** Name of the consumer group that keeps a source's position. */
-export function sourceGroup(groupPrefix: string, sourceId: string): string {
+function sourceGroup(groupPrefix: string, sourceId: string): string {
   return `${groupPrefix}.source.${sourceId}`
 }
 
