@@ -24,9 +24,17 @@ export function admitRecord(record: SourceRecord, circumstances: Circumstances, 
   const position = [topic, String(partition), String(offset)]
   return admitEvent(item, circumstances, {
     origin: recordOrigin(record),
-    receivedMs: record.timestampMs,
+    receivedMs: recordTimeMs(record.timestampMs),
     newMessageId: () => circumstances.digest(position),
   })
+}
+
+/** Last millisecond of the year 9999. */
+const LATEST_MS = 253_402_300_799_999
+
+/** A producer may write any 64 bits as the time of a record; what is no date would be in nobody's way but ours. */
+export function recordTimeMs(timestampMs: number): number {
+  return Math.min(Math.max(timestampMs, 0), LATEST_MS)
 }
 
 export function recordOrigin(record: { topic: string; partition: number; offset: number }): string {

@@ -81,6 +81,21 @@ describe('a batch of a Kafka source', () => {
     expect([third, fourth]).toEqual([first, second])
   })
 
+  test('is not stopped by a record whose time is no date', async () => {
+    const { log, options } = open()
+    const { records, ...rest } = batchOf(['{"type":"page"}', 'no JSON'])
+    for (const timestampMs of [-1, 2 ** 63]) {
+      const wild = records.map((record) => ({ ...record, timestampMs }))
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      expect(await takeBatch(source('app'), { ...rest, records: wild }, options)).toBe(true)
+    }
+    expect(eventsOf(log).map((event) => event.receivedTimeMs)).toEqual([0, 253_402_300_799_999])
+    expect(rejectsOf(log).map((each) => each.receivedAt)).toEqual([
+      '1970-01-01T00:00:00.000Z',
+      '9999-12-31T23:59:59.999Z',
+    ])
+  })
+
   test('is tried again while Kafka does not acknowledge, and never skipped', async () => {
     const { log, registry, options } = open()
     log.fault = 'away'

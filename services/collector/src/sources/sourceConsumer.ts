@@ -9,7 +9,7 @@
  *  K4. A batch is read by the source as it stands now, so a new mapping holds from the next batch on.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type SourceRecord, type Verdict, admitRecord, recordOrigin } from '@tributary/domain'
+import { type SourceRecord, type Verdict, admitRecord, recordOrigin, recordTimeMs } from '@tributary/domain'
 import { type CollectorMetrics } from '../collectorMetrics.ts'
 import { eventRecord } from '../produce/eventRecord.ts'
 import { type GroupCommit, NotDurable } from '../produce/groupCommit.ts'
@@ -63,7 +63,7 @@ export async function takeBatch(
             rejection: verdict.rejected,
             input: record.value ?? new Uint8Array(),
             origin: recordOrigin(received),
-            receivedMs: record.timestampMs,
+            receivedMs: recordTimeMs(record.timestampMs),
             position: { topic, partition, offset: record.offset },
           },
           partitions,
