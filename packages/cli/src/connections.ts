@@ -34,6 +34,7 @@ export interface ConnectionFlags {
 export interface KafkaTarget {
   readonly connection: KafkaConnectionSettings
   readonly topicPrefix: string
+  readonly groupPrefix: string
   readonly replicationFactor: number
   readonly minIsr: number
   readonly counts: PartitionCounts
@@ -61,6 +62,7 @@ export function kafkaTarget(context: Context, flags: ConnectionFlags): KafkaTarg
   return {
     connection: kafkaConnection(settings),
     topicPrefix: settings.TOPIC_PREFIX,
+    groupPrefix: settings.GROUP_PREFIX,
     replicationFactor: settings.KAFKA_REPLICATION_FACTOR,
     minIsr: settings.KAFKA_MIN_ISR,
     counts: {

@@ -9,8 +9,8 @@ import {
   readTopic,
 } from '@tributary/kafka'
 import type { KafkaTarget } from './connections.ts'
-import { CommandError } from './context.ts'
 import type { KafkaDoor } from './kafkaDoor.ts'
+import { saying } from './saying.ts'
 
 /** The real Kafka behind the commands; one sentence when it cannot be reached. */
 export async function openKafkaDoor(target: KafkaTarget): Promise<KafkaDoor> {
@@ -60,18 +60,5 @@ export async function openKafkaDoor(target: KafkaTarget): Promise<KafkaDoor> {
     checkTopics: () => saying(where, () => checkTopics(kafka, catalogue)),
     ping: () => saying(where, async () => (await admin.ping()).brokers),
     close: () => admin.close(),
-  }
-}
-
-async function saying<T>(where: string, act: () => Promise<T>): Promise<T> {
-  try {
-    return await act()
-  } catch (error) {
-    if (!(error instanceof KafkaFault)) throw error
-    throw new CommandError(
-      error.code === 'unavailable'
-        ? `Kafka does not answer at ${where} (${error.message}): is it running, and are the addresses right?`
-        : error.message,
-    )
   }
 }

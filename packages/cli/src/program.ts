@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { auditCommand } from './commands/audit.ts'
 import { applyCommand, rollbackCommand } from './commands/apply.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { diffCommand, historyCommand } from './commands/history.ts'
@@ -43,6 +44,7 @@ export function createProgram(context: Context, done: (code: ExitCode) => void, 
     identityCommand,
     tailCommand,
     rejectsCommand,
+    auditCommand,
     doctorCommand,
   ]
   for (const add of commands) add(program, context, done, open)

@@ -78,6 +78,13 @@ describe('an installation from nothing', () => {
     expect(await tributary('topics', 'check')).toMatchObject({ code: 0 })
   })
 
+  test('the ledger cannot be judged before there are tables, and it says how to make them', async () => {
+    expect(await tributary('audit', '--log-only')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^error: database \S+ lacks 0001_events.*: run `tributary migrate`\n$/),
+    })
+  })
+
   test('migrations are applied once, and doctor has nothing to mend but what is not there', async () => {
     expect((await tributary('migrate')).out).toMatch(/^applied 0001_/)
     expect((await tributary('migrate')).out).toMatch(/^0 migrations applied/)
@@ -90,6 +97,18 @@ describe('an installation from nothing', () => {
       wrong: ['configuration'],
     })
   })
+})
+
+test('the ledger of an empty event log balances, with and without Kafka', async () => {
+  for (const flags of [[], ['--log-only']]) {
+    const audited = await tributary('audit', ...flags)
+    expect({ code: audited.code, out: audited.out, err: audited.err }).toEqual({
+      code: 0,
+      out: expect.stringMatching(/^ledger: received 0 = events 0 \+ rejected 0 .* balances\n$/m),
+      err: '',
+    })
+  }
+  expect(JSON.parse((await tributary('audit', '--json')).out)).toMatchObject({ balanced: true, findings: [] })
 })
 
 describe('revisions', () => {

@@ -1,0 +1,108 @@
+import type { Command } from 'commander'
+import {
+  audit,
+  checkMigrations,
+  connectClickHouse,
+  formatReport,
+  type AuditReport,
+  type ProfileTotals,
+} from '@tributary/clickhouse-log'
+import {
+  ProfileServiceClient,
+  type GetTotalsRequest,
+  type GetTotalsResponse,
+} from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
+import { createKafka } from '@tributary/kafka'
+import { clickhouseTarget, findService, kafkaTarget, type ConnectionFlags } from '../connections.ts'
+import { CommandError, type Context, type ExitCode } from '../context.ts'
+import { ask } from '../grpcCall.ts'
+import { withClickhouse, withJson, withKafka } from '../options.ts'
+import { saying } from '../saying.ts'
+
+interface Flags extends ConnectionFlags {
+  readonly json?: true
+  readonly logOnly?: true
+  readonly address?: string
+}
+
+export function auditCommand(program: Command, context: Context, done: (code: ExitCode) => void): void {
+  const command = program
+    .command('audit')
+    .description('whether the ledger balances: every input in the event log once, and folded or skipped')
+    .option('--log-only', 'ask neither Kafka nor the profile-store')
+    .option('--address <host:port>', 'address of the profile-store (or PROFILE_STORE_GRPC)')
+    .action(async (flags: Flags) => done(await runAudit(context, flags)))
+  withClickhouse(withKafka(withJson(command)))
+}
+
+async function runAudit(context: Context, flags: Flags): Promise<ExitCode> {
+  const target = clickhouseTarget(context, flags)
+  const kafka = flags.logOnly ? undefined : kafkaTarget(context, flags)
+  const totals = flags.logOnly ? undefined : await askTotals(context, flags.address)
+  const clickhouse = connectClickHouse(target)
+  try {
+    await clickhouse.ping().catch((error: Error) => {
+      throw new CommandError(
+        `ClickHouse does not answer at ${target.url} (${error.message}): is it running, and is the address right?`,
+      )
+    })
+    await checkMigrations({ client: clickhouse }).catch((error: Error) => {
+      throw new CommandError(error.message)
+    })
+    const report = await saying(kafka?.connection.brokers.join(', ') ?? '', () =>
+      audit({
+        clickhouse,
+        prefix: kafka?.topicPrefix ?? '',
+        ...(kafka && { kafka: createKafka(kafka.connection), groupPrefix: kafka.groupPrefix }),
+        ...(totals && { totals }),
+      }),
+    )
+    context.out(flags.json ? JSON.stringify(reportJson(report), null, 2) : formatReport(report))
+    return report.balanced ? 0 : 2
+  } finally {
+    await clickhouse.close()
+  }
+}
+
+/** Undefined, with a line that says why, when the profiles cannot be asked: the log alone is then judged. */
+async function askTotals(context: Context, address: string | undefined): Promise<ProfileTotals | undefined> {
+  const target = findService(context, 'profile-store', address)
+  if (!target) return undefined
+  try {
+    const answer = await ask<ProfileServiceClient, GetTotalsRequest, GetTotalsResponse>(
+      target,
+      'the profile-store',
+      ProfileServiceClient,
+      (client) => client.getTotals.bind(client),
+      {},
+    )
+    const totals = totalsOf(answer)
+    if (!totals)
+      context.err(
+        `the profiles are not compared: this instance has ${answer.partitions.length} of ${answer.partitionCount} partitions`,
+      )
+    return totals
+  } catch (error) {
+    if (!(error instanceof CommandError) || address !== undefined) throw error
+    context.err(`the profiles are not compared: ${error.message}`)
+    return undefined
+  }
+}
+
+/** Undefined when other instances own some of the partitions: half of a sum compares with nothing. */
+export function totalsOf({ partitions, partitionCount }: GetTotalsResponse): ProfileTotals | undefined {
+  if (partitions.length !== partitionCount) return undefined
+  return {
+    profiles: partitions.reduce((sum, each) => sum + each.profiles, 0),
+    events: partitions.reduce((sum, each) => sum + each.events, 0),
+    changes: new Map(partitions.map((each) => [each.partition, each.changes])),
+  }
+}
+
+function reportJson(report: AuditReport) {
+  const { totals, ...rest } = report
+  return {
+    ...rest,
+    ...(totals && { totals: { ...totals, changes: Object.fromEntries(totals.changes ?? []) } }),
+  }
+}
