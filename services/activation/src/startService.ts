@@ -15,7 +15,7 @@ import {
   type Kafka,
   KafkaFault,
   createKafka,
-  createRuntimeLog,
+  createKafkaLog,
   followTopic,
   requireTopics,
 } from '@tributary/kafka'
@@ -72,8 +72,10 @@ export async function startService(service: ActivationService): Promise<Ports> {
     userAgent: 'tributary-activation',
   })
   service.onStop('webhook connections', () => sender.close())
+  const log = createKafkaLog(kafka, { topicPrefix: set.TOPIC_PREFIX })
+  service.onStop('Kafka log', () => log.close())
   const { grpcPort } = await startActivation({
-    log: createRuntimeLog(kafka, { prefix: set.TOPIC_PREFIX, counts, logger }),
+    log,
     stores: createLmdbStores({ directory: join(set.DATA_DIR, 'activation') }),
     configuration,
     sender,
