@@ -359,16 +359,8 @@ class WeekMaker {
         },
       },
       { via: 'till', key: 'broken', receipt: '{"receiptId": "r-broken", "soldAt":' },
-      {
-        via: 'till',
-        key: 'untimed',
-        receipt: JSON.stringify({
-          receiptId: 'r-odd',
-          soldAt: 'yesterday-ish',
-          customer: { card: 'FR1' },
-          total: 1,
-        }),
-      },
+      // What tills also say on that topic, and no receipt.
+      { via: 'till', key: 'shift', receipt: JSON.stringify({ register: 4, shift: 'opened' }) },
     ]
     for (const send of bad) {
       this.#push(this.#moment(), send)
