@@ -9,3 +9,6 @@ export {
   logWriterGroup,
   startLogWriters,
 } from './writer/startLogWriters.ts'
+export { type AuditOptions, audit } from './audit/audit.ts'
+export type { AuditReport, Finding, Folding, ProfileTotals } from './audit/judge.ts'
+export { formatReport, ledgerLine } from './audit/formatReport.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { openPartition } from './openPartition.ts'
-import { intentMetadata } from './range.ts'
+import { intentMetadata, storedMetadata } from './range.ts'
 
 const log = { logStart: 0, logEnd: 1000 }
 const open = intentMetadata({ epoch: 1, last: 29, gap: 2 })
@@ -60,7 +60,17 @@ test('what the log lost is said aloud, and reading goes on where the log starts'
   expect(opened).toMatchObject({
     opening: { position: 20, intent: { last: 29 } },
     seek: 25,
+    lost: { first: 20, last: 24 },
     warnings: [expect.stringContaining('20 to 24')],
+  })
+})
+
+test('markers that were read already are not read again, and count as the gap before the next record', () => {
+  const committed = { offset: 45, metadata: storedMetadata(42) }
+  expect(openPartition({ committed, highest: 41, ...log })).toMatchObject({
+    opening: { position: 42 },
+    seek: 45,
+    warnings: [],
   })
 })
 

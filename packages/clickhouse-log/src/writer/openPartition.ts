@@ -8,7 +8,7 @@
  *  O4. What the log lost before it was stored is said aloud; it is never skipped silently.
  */
 import type { Opening } from './partitionLog.ts'
-import { parseIntent } from './range.ts'
+import { readCommitted } from './range.ts'
 
 export interface PartitionEvidence {
   /** Committed offset and its metadata; undefined when there is none: new, or expired. */
@@ -25,13 +25,17 @@ export type PartitionOpening =
       readonly kind: 'open'
       readonly opening: Opening
       readonly seek: number
+      /** Offsets that left the log before they were stored. */
+      readonly lost?: { readonly first: number; readonly last: number }
       readonly warnings: readonly string[]
     }
   | { readonly kind: 'refused'; readonly reason: string }
 
 export function openPartition(evidence: PartitionEvidence): PartitionOpening {
-  const { committed, highest, logStart, logEnd } = evidence
-  const intent = committed === undefined ? undefined : parseIntent(committed.metadata)
+  const { highest, logStart, logEnd } = evidence
+  const committed =
+    evidence.committed && readCommitted(evidence.committed.offset, evidence.committed.metadata)
+  const intent = committed?.intent
   const stored = highest === undefined ? 0 : highest + 1
   const warnings: string[] = []
 
@@ -39,15 +43,15 @@ export function openPartition(evidence: PartitionEvidence): PartitionOpening {
   if (committed !== undefined && intent !== undefined && stored <= intent.last) {
     opening = { position: committed.offset, intent }
   } else {
-    opening = { position: Math.max(committed?.offset ?? logStart, stored) }
-    if (committed !== undefined && intent === undefined && committed.offset < stored) {
+    opening = { position: Math.max(committed?.stored ?? logStart, stored) }
+    if (committed !== undefined && intent === undefined && committed.stored < stored) {
       warnings.push(
-        `committed offset ${committed.offset} is behind the table, which holds up to ${stored - 1}: going on after that`,
+        `committed offset ${committed.stored} is behind the table, which holds up to ${stored - 1}: going on after that`,
       )
     }
-    if (committed !== undefined && intent === undefined && committed.offset > stored) {
+    if (committed !== undefined && intent === undefined && committed.stored > stored) {
       warnings.push(
-        `committed offset ${committed.offset} is ahead of the table, which holds up to ${stored - 1}: rows were ` +
+        `committed offset ${committed.stored} is ahead of the table, which holds up to ${stored - 1}: rows were ` +
           'deleted, or the table is an older copy; `tributary audit` names what is missing',
       )
     }
@@ -61,11 +65,14 @@ export function openPartition(evidence: PartitionEvidence): PartitionOpening {
         'made anew. Use a new ClickHouse database for it, or the old topic',
     }
   }
-  if (opening.position < logStart) {
+  // Past the markers that were read already, as long as nothing but them lies in between.
+  const next = opening.position === committed?.stored ? committed.offset : opening.position
+  const lost = next < logStart ? { first: next, last: logStart - 1 } : undefined
+  if (lost !== undefined) {
     warnings.push(
-      `offsets ${opening.position} to ${logStart - 1} left the topic before they were stored: they are lost to the ` +
+      `offsets ${lost.first} to ${lost.last} left the topic before they were stored: they are lost to the ` +
         'event log; raise the topic’s retention above the longest outage',
     )
   }
-  return { kind: 'open', opening, seek: Math.max(opening.position, logStart), warnings }
+  return { kind: 'open', opening, seek: Math.max(next, logStart), warnings, ...(lost ? { lost } : {}) }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { recordOf } from '../testing/records.ts'
 import { type LogStep, type Opening, PartitionLog } from './partitionLog.ts'
-import { intentMetadata, parseIntent, tokenOf } from './range.ts'
+import { intentMetadata, readCommitted, storedMetadata, tokenOf } from './range.ts'
 
 const limits = { maxRecords: 4, maxBytes: 2000, maxAgeMs: 1000 }
 const open = (opening: Opening = { position: 0 }) => new PartitionLog(opening, 1, limits)
@@ -14,20 +14,20 @@ function said(step: LogStep): string {
 describe('a range is cut', () => {
   test('when it is full', () => {
     const log = open()
-    log.offer(records(0, 1, 2, 3, 4), 0)
+    log.offer(records(0, 1, 2, 3, 4), 5, 0)
     expect(said(log.next(0))).toBe('declare 0-3')
   })
 
   test('when its first record has waited long enough, and not before', () => {
     const log = open()
-    log.offer(records(0, 1), 500)
+    log.offer(records(0, 1), 2, 500)
     expect(said(log.next(600))).toBe('wait 1500')
     expect(said(log.next(1500))).toBe('declare 0-1')
   })
 
   test('before it grows too large, and a record larger than the limit goes alone', () => {
     const log = open()
-    log.offer([recordOf(0, 'x'), recordOf(1, Buffer.alloc(5000)), recordOf(2, 'x')], 0)
+    log.offer([recordOf(0, 'x'), recordOf(1, Buffer.alloc(5000)), recordOf(2, 'x')], 3, 0)
     expect(said(log.next(0))).toBe('declare 0-0')
     log.declared()
     log.stored()
@@ -37,14 +37,14 @@ describe('a range is cut', () => {
 
   test('where the month changes, so that it is one part in ClickHouse', () => {
     const log = open()
-    log.offer([recordOf(0, 'x'), recordOf(1, 'x', { timestampMs: Date.UTC(2026, 3, 1) })], 0)
+    log.offer([recordOf(0, 'x'), recordOf(1, 'x', { timestampMs: Date.UTC(2026, 3, 1) })], 2, 0)
     expect(said(log.next(0))).toBe('declare 0-0')
   })
 })
 
 test('a range is declared, stored and closed; asked again, the step is the same', () => {
   const log = open()
-  log.offer(records(0, 1, 4, 5), 0)
+  log.offer(records(0, 1, 4, 5), 6, 0)
   expect([said(log.next(0)), said(log.next(9))]).toEqual(['declare 0-5', 'declare 0-5'])
   log.declared()
   expect(said(log.next(0))).toBe('store 0-5')
@@ -58,7 +58,7 @@ test('a range is declared, stored and closed; asked again, the step is the same'
 test('a refused range is halved down to the bad record, each half declared; the rest is stored', () => {
   const log = open()
   const effects: string[] = []
-  log.offer(records(0, 1, 2, 3), 0)
+  log.offer(records(0, 1, 2, 3), 4, 0)
   for (let step = log.next(0); step.do !== 'wait'; step = log.next(0)) {
     effects.push(said(step))
     if (step.do === 'declare') log.declared()
@@ -89,9 +89,9 @@ describe('an open range of the last owner', () => {
 
   test('is stored as it was declared, however the records come and whatever the limits say now', () => {
     const log = open(inherited)
-    log.offer(records(10, 11, 12), 0)
+    log.offer(records(10, 11, 12), 13, 0)
     expect(said(log.next(99_999))).toBe('wait undefined')
-    log.offer(records(13, 14, 15, 16), 99_999)
+    log.offer(records(13, 14, 15, 16), 17, 99_999)
     const step = log.next(99_999)
     expect(said(step)).toBe('store 10-14')
     expect(step).toMatchObject({ range: { epoch: 7, records: { length: 5 } } })
@@ -102,13 +102,13 @@ describe('an open range of the last owner', () => {
 
   test('keeps its name when the log has lost its beginning', () => {
     const log = open(inherited)
-    log.offer(records(12, 14), 0)
+    log.offer(records(12, 14), 15, 0)
     expect(said(log.next(0))).toBe('store 10-14')
   })
 
   test('is passed over when the log has lost all of it', () => {
     const log = open(inherited)
-    log.offer(records(20), 0)
+    log.offer(records(20), 21, 0)
     expect(said(log.next(0))).toBe('wait 1000')
     expect(said(log.next(1000))).toBe('declare 20-20')
   })
@@ -117,19 +117,19 @@ describe('an open range of the last owner', () => {
 test('each record knows the gap before it; what was lost is no gap, and an open range keeps the one it began with', () => {
   const gaps = (step: LogStep) => (step.do === 'wait' ? [] : step.range.records.map(({ gap }) => gap))
   const log = open({ position: 5 })
-  log.offer(records(5, 6, 9), 0)
+  log.offer(records(5, 6, 9), 10, 0)
   log.skipTo(20)
-  log.offer(records(20, 22), 0)
+  log.offer(records(20, 22), 23, 0)
   expect(gaps(log.next(0))).toEqual([0, 0, 2, 0])
   const again = new PartitionLog({ position: 9, intent: { epoch: 1, last: 12, gap: 2 } }, 1, limits)
-  again.offer(records(9, 12), 0)
+  again.offer(records(9, 12), 13, 0)
   expect(gaps(again.next(0))).toEqual([2, 2])
 })
 
 test('records that come again are taken once', () => {
   const log = open()
-  log.offer(records(0, 1), 0)
-  log.offer(records(0, 1, 2), 0)
+  log.offer(records(0, 1), 2, 0)
+  log.offer(records(0, 1, 2), 3, 0)
   expect(log.bufferedRecords).toBe(3)
   expect(log.position).toBe(3)
 })
@@ -138,15 +138,31 @@ test('an answer nobody asked for is a bug, and says so', () => {
   expect(() => open().declared()).toThrow('partition log is reading, expected declaring')
 })
 
-test('an intent survives its way through the metadata of a commit', () => {
-  expect(parseIntent(intentMetadata({ epoch: 3, last: 2 ** 40, gap: 1 }))).toEqual({
-    epoch: 3,
-    last: 2 ** 40,
-    gap: 1,
-  })
-  for (const none of [undefined, null, '']) expect(parseIntent(none)).toBeUndefined()
-  for (const bad of ['x', '[]', '{"v":1,"epoch":1}', '{"v":2}'])
-    expect(() => parseIntent(bad)).toThrow('newer')
+test('what is committed survives its way through the metadata', () => {
+  const intent = { epoch: 3, last: 2 ** 40, gap: 1 }
+  expect(readCommitted(7, intentMetadata(intent))).toEqual({ offset: 7, stored: 7, intent })
+  expect(readCommitted(7, storedMetadata(5))).toEqual({ offset: 7, stored: 5 })
+  for (const none of [null, '']) expect(readCommitted(7, none)).toEqual({ offset: 7, stored: 7 })
+  for (const bad of ['x', '[]', '{"v":1,"epoch":1}', '{"v":2,"stored":5}']) {
+    expect(() => readCommitted(7, bad)).toThrow('newer')
+  }
+})
+
+test('the last range is closed past the markers after it, others right behind their last record', () => {
+  const log = open()
+  log.offer(records(0, 1, 2, 3, 4), 7, 0)
+  const closings: unknown[] = []
+  for (let step = log.next(2000); step.do !== 'wait'; step = log.next(2000)) {
+    if (step.do === 'declare') log.declared()
+    else if (step.do === 'close') {
+      closings.push({ offset: step.offset, stored: step.stored })
+      log.closed()
+    } else log.stored()
+  }
+  expect(closings).toEqual([
+    { offset: 4, stored: 4 },
+    { offset: 7, stored: 5 },
+  ])
 })
 
 test('a token names epoch, topic, partition and range', () => {

@@ -41,14 +41,15 @@ export type LogStep =
   | { readonly do: 'store'; readonly range: Range }
   /** The one record of the range, with the reason it was refused. */
   | { readonly do: 'quarantine'; readonly range: Range; readonly reason: string }
-  | { readonly do: 'close'; readonly range: Range }
+  /** Everything below `stored` is stored, and nothing more lies before `offset`. */
+  | { readonly do: 'close'; readonly range: Range; readonly stored: number; readonly offset: number }
 
 /** A record as it was read: the gap before it is worked out here. */
 export type ReadRecord = Omit<LogRecord, 'gap'>
 
 /** Where a partition's writer takes up. */
 export interface Opening {
-  /** Next offset to read: what was committed, or one above the table's highest. */
+  /** Everything below is stored: what was committed, or one above the table's highest. */
   readonly position: number
   /** The range that was open, which starts at `position`. */
   readonly intent?: Intent
@@ -64,6 +65,8 @@ export class PartitionLog {
   readonly #epoch: number
   #phase: Phase = { at: 'reading' }
   #position: number
+  /** One past what was read, markers included. */
+  #seen = 0
   #inherited: (Intent & { first: number }) | undefined
   #buffer: { record: LogRecord; readMs: number }[] = []
   /** Halves that wait for their turn, the next one last. */
@@ -77,7 +80,7 @@ export class PartitionLog {
     this.#limits = limits
   }
 
-  /** Next offset it wants to read. */
+  /** One past the last record it has, or was told is lost. */
   get position(): number {
     return this.#position
   }
@@ -93,8 +96,9 @@ export class PartitionLog {
     return this.#buffer.length + open + this.#halves.reduce((sum, half) => sum + half.length, 0)
   }
 
-  /** Records as they come; those it has already are left out. */
-  offer(records: readonly ReadRecord[], nowMs: number): void {
+  /** Records as they come, and where reading goes on after them; records it has already are left out. */
+  offer(records: readonly ReadRecord[], nextOffset: number, nowMs: number): void {
+    this.#seen = Math.max(this.#seen, nextOffset)
     for (const record of records) {
       if (record.offset < this.#position) continue
       const gap = record.offset - this.#position
@@ -122,8 +126,16 @@ export class PartitionLog {
         return { do: 'store', range: phase.range }
       case 'quarantining':
         return { do: 'quarantine', range: phase.range, reason: phase.reason }
-      case 'closing':
-        return { do: 'close', range: phase.range }
+      case 'closing': {
+        const stored = phase.range.last + 1
+        const isLast = this.#buffer.length === 0 && this.#halves.length === 0
+        return {
+          do: 'close',
+          range: phase.range,
+          stored,
+          offset: isLast ? Math.max(stored, this.#seen) : stored,
+        }
+      }
     }
   }
 

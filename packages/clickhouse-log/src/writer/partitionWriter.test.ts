@@ -96,12 +96,12 @@ async function live(world: World): Promise<{ store: FakeLogStore; lives: number;
   for (;;) {
     // Every fault can end a life once, so this bound is never reached unless a fault never ends.
     if (++lives > world.faults.length + 5) throw new Error('it does not come to an end')
-    const intended = coordinator.committed?.metadata !== undefined && coordinator.committed.metadata !== ''
+    const intended = coordinator.committed?.metadata.includes('epoch') === true
     // Offsets expire only when nobody was there for a week: long after every stalled owner is gone.
     if (world.forgetful[lives] === true && stalled.length === 0 && !intended) coordinator.expire()
     const committed = coordinator.committed
     const highest = await store.highestOffset(place)
-    const opened = openPartition({ committed, highest, logStart: 0, logEnd: end })
+    const opened = openPartition({ committed, highest, logStart: 0, logEnd: end + 2 })
     if (opened.kind === 'refused') throw new Error(opened.reason)
     if (opened.opening.position === end && opened.opening.intent === undefined) break
 
@@ -176,7 +176,9 @@ async function live(world: World): Promise<{ store: FakeLogStore; lives: number;
     const finished = (async () => {
       const chunk = world.chunks[lives % world.chunks.length]!
       for (let i = 0; i < world.records.length; i += chunk) {
-        writer.offer(world.records.slice(i, i + chunk))
+        // Markers that follow are read with the records.
+        const next = world.records[i + chunk]?.offset ?? end + 2
+        writer.offer(world.records.slice(i, i + chunk), next)
         await new Promise((resolve) => setImmediate(resolve))
       }
       while (!life.signal.aborted && writer.bufferedRecords > 0)

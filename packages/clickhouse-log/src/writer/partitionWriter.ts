@@ -13,7 +13,7 @@ import {
   rangeLimits,
 } from './partitionLog.ts'
 import type { Clock, CommitOutcome, Committer, LogStore, StoreOutcome } from './ports.ts'
-import { type RangePlace, intentMetadata } from './range.ts'
+import { type RangePlace, intentMetadata, storedMetadata } from './range.ts'
 
 /** First and longest pause between two tries, ms: quick over a hiccup, and no burden to a server that comes back. */
 const FIRST_PAUSE_MS = 100
@@ -72,8 +72,8 @@ export class PartitionWriter {
     return this.#storedUpTo
   }
 
-  offer(records: readonly ReadRecord[]): void {
-    this.#log.offer(records, this.#options.clock.nowMs())
+  offer(records: readonly ReadRecord[], nextOffset: number): void {
+    this.#log.offer(records, nextOffset, this.#options.clock.nowMs())
     this.#wake.abort()
   }
 
@@ -143,10 +143,11 @@ export class PartitionWriter {
         return outcome.kind === 'refused' ? { kind: 'unavailable', reason: outcome.reason } : outcome
       }
       case 'close': {
-        const outcome = await committer.commit(range.last + 1, '')
+        const { offset, stored } = step
+        const outcome = await committer.commit(offset, offset === stored ? '' : storedMetadata(stored))
         if (outcome.kind === 'done') {
           this.#log.closed()
-          this.#storedUpTo = range.last + 1
+          this.#storedUpTo = stored
           observer.drained()
         }
         return outcome

@@ -37,18 +37,34 @@ export function intentMetadata(intent: Intent): string {
   return JSON.stringify({ v: 1, epoch: intent.epoch, last: intent.last, gap: intent.gap })
 }
 
-/** Undefined when no range is open. Throws on what a newer version wrote: guessing could store rows twice. */
-export function parseIntent(metadata: string | null | undefined): Intent | undefined {
-  if (metadata === null || metadata === undefined || metadata === '') return undefined
-  const parsed = readObject(metadata)
-  const { v, epoch, last, gap } = parsed
-  if (v !== 1 || !isOffset(epoch) || !isOffset(last) || !isOffset(gap)) {
-    throw new Error(
-      `committed offset has metadata that is no intent of this version: ${metadata.slice(0, 200)}; ` +
-        'use the version that wrote it, or a newer one',
-    )
+/**
+ * What a committed offset says: an open range, or how far everything is stored. The offset itself may be beyond that,
+ * past markers of transactions, so that a lag of nothing reads as 0.
+ */
+export interface Committed {
+  readonly offset: number
+  /** Everything below is in ClickHouse. */
+  readonly stored: number
+  readonly intent?: Intent
+}
+
+/** Metadata of a committed offset that lies beyond what is stored, past markers. */
+export function storedMetadata(stored: number): string {
+  return JSON.stringify({ v: 1, stored })
+}
+
+/** Throws on what a newer version wrote: guessing could store rows twice. */
+export function readCommitted(offset: number, metadata: string | null): Committed {
+  if (metadata === null || metadata === '') return { offset, stored: offset }
+  const { v, epoch, last, gap, stored } = readObject(metadata)
+  if (v === 1 && isOffset(stored)) return { offset, stored }
+  if (v === 1 && isOffset(epoch) && isOffset(last) && isOffset(gap)) {
+    return { offset, stored: offset, intent: { epoch, last, gap } }
   }
-  return { epoch, last, gap }
+  throw new Error(
+    `the committed offset has metadata that this version does not know: ${metadata.slice(0, 200)}; ` +
+      'use the version that wrote it, or a newer one',
+  )
 }
 
 function readObject(text: string): Record<string, unknown> {

@@ -24,8 +24,8 @@ import { insertFailureOf } from '../insertFailure.ts'
 import { logTableOf } from '../rows/logTables.ts'
 import { createClickHouseLogStore } from './clickHouseLogStore.ts'
 import { type LogWriterMetrics, createMeters } from './logWriterMetrics.ts'
-import { openPartition } from './openPartition.ts'
-import { type Opening, type RangeLimits, rangeLimits } from './partitionLog.ts'
+import { type PartitionOpening, openPartition } from './openPartition.ts'
+import { type RangeLimits, rangeLimits } from './partitionLog.ts'
 import { PartitionWriter } from './partitionWriter.ts'
 import type { Clock, CommitOutcome, Committer, LogStore } from './ports.ts'
 
@@ -150,10 +150,10 @@ class Writers implements LogWriters {
       nodeId,
       startAt: 'earliest',
       onAssigned: (assigned) => this.#assigned(topic, group, assigned),
-      onRecords: async ({ partition, records, signal }) => {
+      onRecords: async ({ partition, records, nextOffset, signal }) => {
         const writer = this.#writers.get(idOf(topic, partition))
         if (writer === undefined) return
-        writer.offer(records)
+        writer.offer(records, nextOffset)
         await this.#room(writer, signal)
       },
       onOutOfRange: ({ partition, position, start, end }) => {
@@ -211,7 +211,7 @@ class Writers implements LogWriters {
         drained: () => this.#makeRoom(),
       },
     })
-    writer.skipTo(opened.seek)
+    if (opened.lost !== undefined) writer.skipTo(opened.lost.last + 1)
     this.#writers.set(id, writer)
     signal.addEventListener('abort', () => writer.stop())
     const running = writer
@@ -236,7 +236,7 @@ class Writers implements LogWriters {
   async #open(
     topic: TopicSpec,
     { partition, committed, signal }: AssignedPartition,
-  ): Promise<{ opening: Opening; seek: number } | undefined> {
+  ): Promise<Extract<PartitionOpening, { kind: 'open' }> | undefined> {
     const { logger } = this.#options
     const id = idOf(topic, partition)
     const place = { topic: topic.name, partition }
@@ -263,7 +263,7 @@ class Writers implements LogWriters {
         { ...place, from: seek, ...(opening.intent ? { repeats: opening.intent } : {}) },
         'log writer opened',
       )
-      return { opening, seek }
+      return opened
     }
     this.#setWaiting(id, undefined)
     return undefined

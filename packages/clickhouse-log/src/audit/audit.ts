@@ -1,0 +1,86 @@
+/** The audit: measures, asks Kafka where the writers stand, and judges. Reads only. */
+import { topicName } from '@tributary/contracts'
+import { type Kafka, type KafkaAdmin, KafkaFault, createAdmin } from '@tributary/kafka'
+import type { ClickHouse } from '../clickHouse.ts'
+import { logTables } from '../rows/logTables.ts'
+import { readCommitted } from '../writer/range.ts'
+import { logWriterGroup } from '../writer/startLogWriters.ts'
+import type { PartitionFigures } from './figures.ts'
+import { type AuditReport, type ProfileTotals, judge } from './judge.ts'
+import { measure } from './measure.ts'
+
+export interface AuditOptions {
+  readonly clickhouse: ClickHouse
+  /** Without it, rows that are missing at the very end of a partition cannot be told from ones not written yet. */
+  readonly kafka?: Kafka
+  readonly prefix: string
+  readonly groupPrefix?: string
+  /** What the profiles say of themselves (GetTotals of the profile-store); without it L5 is judged by the log alone. */
+  readonly totals?: ProfileTotals
+}
+
+export async function audit(options: AuditOptions): Promise<AuditReport> {
+  const figures = await measure(options.clickhouse)
+  if (options.kafka === undefined) return judge(figures, options.totals)
+  const admin = await createAdmin(options.kafka)
+  try {
+    const partitions = await withPositions(admin, options, figures.partitions)
+    return judge({ ...figures, partitions }, options.totals)
+  } finally {
+    await admin.close()
+  }
+}
+
+async function withPositions(
+  admin: KafkaAdmin,
+  { prefix, groupPrefix }: AuditOptions,
+  measured: readonly PartitionFigures[],
+): Promise<PartitionFigures[]> {
+  const all: PartitionFigures[] = []
+  for (const { topic } of logTables) {
+    const name = topicName(prefix, topic)
+    const known = measured.filter((partition) => partition.topic === topic.name)
+    const ends = await endsOf(admin, name)
+    const committed = await admin.groupOffsets(logWriterGroup(groupPrefix ?? prefix, topic), [name])
+    const numbers = new Set([...known, ...ends].map(({ partition }) => partition))
+    for (const partition of [...numbers].sort((a, b) => a - b)) {
+      const found = known.find((each) => each.partition === partition)
+      const end = ends.find((each) => each.partition === partition)
+      const position = committed.find((each) => each.partition === partition)
+      const figures = found ?? nothing(topic.name, partition)
+      if (end === undefined) all.push(figures)
+      else if (found !== undefined || position !== undefined || end.committedEnd > 0) {
+        const { offset, stored, intent } = readCommitted(position?.offset ?? 0, position?.metadata ?? '')
+        const kafka = { stored, open: intent !== undefined, behind: Math.max(end.committedEnd - offset, 0) }
+        all.push({ ...figures, kafka })
+      }
+    }
+  }
+  return all
+}
+
+/** Empty when the topic does not exist (any more): the log may outlive it. */
+async function endsOf(admin: KafkaAdmin, topic: string) {
+  try {
+    return await admin.offsets(topic)
+  } catch (error) {
+    if (error instanceof KafkaFault && error.code === 'topic-missing') return []
+    throw error
+  }
+}
+
+function nothing(topic: string, partition: number): PartitionFigures {
+  return {
+    topic,
+    partition,
+    rows: 0,
+    offsets: 0,
+    gaps: 0,
+    first: 0,
+    last: -1,
+    quarantined: 0,
+    controls: 0,
+    missing: [],
+    doubled: [],
+  }
+}

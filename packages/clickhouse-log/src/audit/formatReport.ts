@@ -1,0 +1,135 @@
+/** The audit for people: one line, and tables with aligned columns. */
+import type { AuditReport, Folding } from './judge.ts'
+
+/**
+ * `ledger: received R = events E + rejected J · events E = folded F + skipped S (duplicate d, no identifier n …) ·
+ * gaps 0 · doubled 0 · balances`
+ */
+export function ledgerLine(report: AuditReport): string {
+  const { received, rejected, repeated, folding, gaps, doubled, balanced, findings } = report
+  const events = number(folding.events)
+  const again = repeated === 0 ? '' : ` + repeated ${number(repeated)}`
+  const flight = folding.inFlight === 0 ? '' : ` + in flight ${number(folding.inFlight)}`
+  return [
+    `ledger: received ${number(received)}${again} = events ${events} + rejected ${number(rejected)}`,
+    `events ${events} = folded ${number(folding.folded)} + skipped ${number(folding.skipped)}${reasonsText(folding)}${flight}`,
+    `gaps ${number(gaps)}`,
+    `doubled ${number(doubled)}`,
+    balanced ? 'balances' : `DOES NOT BALANCE (${findings.length} findings)`,
+  ].join(' · ')
+}
+
+function reasonsText({ reasons }: Folding): string {
+  const parts = Object.entries(reasons)
+    .filter(([, count]) => count > 0)
+    .map(([reason, count]) => `${reason.replaceAll('_', ' ')} ${number(count)}`)
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`
+}
+
+export function formatReport(report: AuditReport): string {
+  const { figures, findings, folding } = report
+  const sections = [
+    section(
+      'sources',
+      ['source', 'received', 'events', 'repeated', 'rejected'],
+      figures.sources.map(({ source, events, eventOrigins, rejectedOrigins, bothOrigins }) => [
+        source,
+        eventOrigins + rejectedOrigins - bothOrigins,
+        events,
+        events - eventOrigins,
+        rejectedOrigins,
+      ]),
+    ),
+    section(
+      'log',
+      ['topic', 'partition', 'rows', 'first', 'last', 'markers', 'missing', 'doubled', 'set aside', 'behind'],
+      figures.partitions.map((partition) => [
+        partition.topic,
+        partition.partition,
+        partition.rows,
+        partition.first,
+        partition.last,
+        partition.gaps,
+        Math.max(partition.last + 1 - partition.offsets - partition.gaps, 0),
+        partition.rows - partition.offsets,
+        partition.quarantined,
+        partition.kafka?.behind ?? '?',
+      ]),
+    ),
+    section(
+      'stamps',
+      ['topic', 'partition', 'epoch', 'writer', 'records', 'last', 'missing', 'doubled'],
+      figures.sequences.map((sequence) => [
+        sequence.topic,
+        sequence.partition,
+        sequence.epoch,
+        sequence.writer,
+        sequence.rows,
+        sequence.last,
+        sequence.last - sequence.numbers,
+        sequence.rows - sequence.numbers,
+      ]),
+    ),
+    section(
+      'profile versions',
+      ['partition', 'changes', 'last', 'missing', 'doubled'],
+      figures.versions.map((version) => [
+        version.partition,
+        version.changes,
+        version.last,
+        version.last - version.numbers,
+        version.changes - version.numbers,
+      ]),
+    ),
+    section(
+      'deliveries',
+      ['destination', 'created', 'delivered', 'pending', 'dead', 'filtered'],
+      figures.deliveries.map((delivery) => [
+        delivery.destination,
+        delivery.created,
+        delivery.delivered,
+        delivery.pending,
+        delivery.dead,
+        delivery.filtered,
+      ]),
+    ),
+    section(
+      'events',
+      ['events', `folded (by the ${folding.foldedBy})`, 'skipped', 'in flight', 'control records'],
+      [[folding.events, folding.folded, folding.skipped, folding.inFlight, folding.controls]],
+    ),
+    section(
+      'the same message under several anchors (each counts once)',
+      ['source', 'message id', 'anchors'],
+      figures.twoAnchors.map(({ source, messageId, anchors }) => [source, messageId, anchors]),
+    ),
+    findings.length === 0
+      ? undefined
+      : ['findings', ...findings.map(({ rule, message }) => `  ${rule}  ${message}`)].join('\n'),
+    ledgerLine(report),
+  ]
+  return sections.filter((text) => text !== undefined).join('\n\n')
+}
+
+function section(title: string, head: readonly string[], rows: (string | number)[][]): string | undefined {
+  if (rows.length === 0) return undefined
+  const lines = [
+    [...head],
+    ...rows.map((row) => row.map((cell) => (typeof cell === 'number' ? number(cell) : cell))),
+  ]
+  const widths = head.map((_name, column) => Math.max(...lines.map((line) => line[column]!.length)))
+  const isNumber = head.map((_name, column) => rows.every((row) => typeof row[column] === 'number'))
+  const text = lines.map((line) =>
+    line
+      .map((cell, column) =>
+        isNumber[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
+      )
+      .join('  ')
+      .trimEnd(),
+  )
+  return [title, ...text.map((line) => `  ${line}`)].join('\n')
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-US')
+}

@@ -1,0 +1,270 @@
+/** Asks ClickHouse for the figures of the ledger. Every query names its topic or table; none changes anything. */
+import { topics } from '@tributary/contracts'
+import type { ClickHouse } from '../clickHouse.ts'
+import { logTables } from '../rows/logTables.ts'
+import type {
+  DeliveryFigures,
+  Figures,
+  FoldingFigures,
+  PartitionFigures,
+  SequenceFigures,
+  SourceFigures,
+  TwoAnchors,
+  VersionFigures,
+} from './figures.ts'
+import { measureNumbers } from './measureNumbers.ts'
+
+/** How many places are named per finding: enough to look, and a report that can be read. */
+export const NAMED_PLACES = 20
+
+export async function measure(clickhouse: ClickHouse): Promise<Figures> {
+  const folding = await measureFolding(clickhouse)
+  return {
+    sources: await measureSources(clickhouse),
+    partitions: await measurePartitions(clickhouse),
+    sequences: await measureSequences(clickhouse),
+    folding,
+    versions: await measureVersions(clickhouse),
+    deliveries: await measureDeliveries(clickhouse),
+    outcomesWithoutDelivery: await countOutcomesWithoutDelivery(clickhouse),
+    twoAnchors: await findTwoAnchors(clickhouse),
+  }
+}
+
+async function measureSources(clickhouse: ClickHouse): Promise<SourceFigures[]> {
+  const events = `(SELECT source, origin FROM ${clickhouse.table('events')} WHERE record = 'event')`
+  const rejected = `(SELECT source, origin FROM ${clickhouse.table('rejected')})`
+  const rows = await clickhouse.query<Row<'events' | 'accepted' | 'refused' | 'both', 'source'>>(`
+    SELECT source, sum(e) AS events, countIf(e > 0) AS accepted, countIf(r > 0) AS refused,
+      countIf(e > 0 AND r > 0) AS both
+    FROM (
+      SELECT source, origin, sum(accepted) AS e, sum(refused) AS r
+      FROM (
+        SELECT source, origin, 1 AS accepted, 0 AS refused FROM ${events}
+        UNION ALL SELECT source, origin, 0 AS accepted, 1 AS refused FROM ${rejected}
+      )
+      GROUP BY source, origin
+    )
+    GROUP BY source ORDER BY source`)
+  return rows.map((row) => ({
+    source: row.source,
+    events: Number(row.events),
+    eventOrigins: Number(row.accepted),
+    rejectedOrigins: Number(row.refused),
+    bothOrigins: Number(row.both),
+  }))
+}
+
+async function measurePartitions(clickhouse: ClickHouse): Promise<PartitionFigures[]> {
+  const all: PartitionFigures[] = []
+  for (const table of logTables) {
+    const control = table.topic.name === topics.events.name ? `record = 'control'` : '0'
+    // One row per offset, also when there are several in the table.
+    const offsets = `
+      SELECT partition, \`offset\` AS at, any(gap) AS gap, count() AS copies, max(aside) AS aside, max(control) AS control
+      FROM (
+        SELECT partition, \`offset\`, gap, 0 AS aside, toUInt8(${control}) AS control
+        FROM ${clickhouse.table(table.name)} WHERE topic = {topic:String}
+        UNION ALL SELECT partition, \`offset\`, gap, 1 AS aside, toUInt8(0) AS control
+        FROM ${clickhouse.table('quarantine')} WHERE topic = {topic:String}
+      )
+      GROUP BY partition, \`offset\``
+    const topic = table.topic.name
+    const rows = await clickhouse.query<
+      Row<'partition' | 'records' | 'offsets' | 'gaps' | 'first' | 'last' | 'quarantined' | 'controls'>
+    >(
+      `SELECT partition, sum(copies) AS records, count() AS offsets, sum(gap) AS gaps,
+        min(toInt64(at) - toInt64(gap)) AS first, max(at) AS last, sum(aside) AS quarantined, sum(control) AS controls
+      FROM (${offsets}) GROUP BY partition ORDER BY partition`,
+      { topic },
+    )
+    const named = await measureNumbers(clickhouse, {
+      from: `(${offsets})`,
+      group: ['partition'],
+      number: 'at',
+      gap: 'gap',
+      copies: 'copies',
+      startAt: 0,
+      params: { topic },
+    })
+    for (const row of rows) {
+      const places = named.get(String(row.partition))
+      all.push({
+        topic,
+        partition: Number(row.partition),
+        rows: Number(row.records),
+        offsets: Number(row.offsets),
+        gaps: Number(row.gaps),
+        first: Number(row.first),
+        last: Number(row.last),
+        quarantined: Number(row.quarantined),
+        controls: Number(row.controls),
+        missing: places?.missing ?? [],
+        doubled: places?.doubled ?? [],
+      })
+    }
+  }
+  return all
+}
+
+async function measureSequences(clickhouse: ClickHouse): Promise<SequenceFigures[]> {
+  const all: SequenceFigures[] = []
+  for (const { name, topic, columns } of logTables) {
+    if (!('seq' in columns)) continue
+    const writer = 'writer' in columns ? 'writer' : `''`
+    const numbers = `
+      SELECT epoch, ${writer} AS task, partition, seq AS at, count() AS copies
+      FROM ${clickhouse.table(name)} WHERE topic = {topic:String} AND seq > 0 GROUP BY epoch, task, partition, seq`
+    const rows = await clickhouse.query<Row<'epoch' | 'partition' | 'records' | 'numbers' | 'last', 'task'>>(
+      `SELECT epoch, task, partition, sum(copies) AS records, count() AS numbers, max(at) AS last
+      FROM (${numbers}) GROUP BY epoch, task, partition ORDER BY epoch, task, partition`,
+      { topic: topic.name },
+    )
+    const named = await measureNumbers(clickhouse, {
+      from: `(${numbers})`,
+      group: ['epoch', 'task', 'partition'],
+      number: 'at',
+      gap: '0',
+      copies: 'copies',
+      startAt: 1,
+      params: { topic: topic.name },
+    })
+    for (const row of rows) {
+      const places = named.get(`${row.epoch}|${row.task}|${row.partition}`)
+      all.push({
+        topic: topic.name,
+        partition: Number(row.partition),
+        epoch: Number(row.epoch),
+        writer: row.task,
+        rows: Number(row.records),
+        numbers: Number(row.numbers),
+        last: Number(row.last),
+        missing: places?.missing ?? [],
+        doubled: places?.doubled ?? [],
+      })
+    }
+  }
+  return all
+}
+
+async function measureVersions(clickhouse: ClickHouse): Promise<VersionFigures[]> {
+  const numbers = `
+    SELECT partition, n AS at, count() AS copies FROM ${clickhouse.table('profile_changes')} GROUP BY partition, n`
+  const rows = await clickhouse.query<Row<'partition' | 'changes' | 'numbers' | 'last'>>(
+    `SELECT partition, sum(copies) AS changes, count() AS numbers, max(at) AS last
+    FROM (${numbers}) GROUP BY partition ORDER BY partition`,
+  )
+  const named = await measureNumbers(clickhouse, {
+    from: `(${numbers})`,
+    group: ['partition'],
+    number: 'at',
+    gap: '0',
+    copies: 'copies',
+    startAt: 1,
+    params: {},
+  })
+  return rows.map((row) => {
+    const places = named.get(String(row.partition))
+    return {
+      partition: Number(row.partition),
+      changes: Number(row.changes),
+      numbers: Number(row.numbers),
+      last: Number(row.last),
+      missing: places?.missing ?? [],
+      doubled: places?.doubled ?? [],
+    }
+  })
+}
+
+async function measureFolding(clickhouse: ClickHouse): Promise<FoldingFigures> {
+  const events = clickhouse.table('events')
+  const skipped = clickhouse.table('skipped')
+  const [totals] = await clickhouse.query<Row<'events' | 'controls' | 'foldable' | 'span'>>(
+    `SELECT countIf(record = 'event') AS events, countIf(record = 'control') AS controls,
+      uniqExactIf((source, message_id, anchor), record = 'event' AND notEmpty(identifier_ids)) AS foldable,
+      if(count() = 0, 0, dateDiff('millisecond', min(appended), max(appended))) AS span
+    FROM ${events}`,
+  )
+  const reasons = await clickhouse.query<Row<'events', 'reason'>>(
+    `SELECT reason, uniqExact(event_topic, event_partition, event_offset) AS events
+    FROM ${skipped} GROUP BY reason ORDER BY reason`,
+  )
+  const twice = await clickhouse.query<Row<'partition' | 'at'>>(
+    `SELECT event_partition AS partition, event_offset AS at FROM ${skipped}
+    GROUP BY event_topic, event_partition, event_offset HAVING count() > 1
+    ORDER BY partition, at LIMIT ${NAMED_PLACES}`,
+  )
+  const unknown = await clickhouse.query<Row<'partition' | 'at'>>(
+    `SELECT event_partition AS partition, event_offset AS at FROM ${skipped}
+    WHERE (event_topic, event_partition, event_offset) NOT IN
+      (SELECT topic, partition, \`offset\` FROM ${events} WHERE record = 'event')
+    ORDER BY partition, at LIMIT ${NAMED_PLACES}`,
+  )
+  const place = (row: Row<'partition' | 'at'>) => ({
+    partition: Number(row.partition),
+    offset: Number(row.at),
+  })
+  return {
+    events: Number(totals?.events ?? 0),
+    controls: Number(totals?.controls ?? 0),
+    skipped: Object.fromEntries(reasons.map((row) => [row.reason, Number(row.events)])),
+    skippedTwice: twice.map(place),
+    skippedUnknown: unknown.map(place),
+    foldable: Number(totals?.foldable ?? 0),
+    spanMs: Number(totals?.span ?? 0),
+  }
+}
+
+async function measureDeliveries(clickhouse: ClickHouse): Promise<DeliveryFigures[]> {
+  const rows = await clickhouse.query<
+    Row<
+      'created' | 'created_twice' | 'delivered' | 'dead' | 'filtered' | 'pending' | 'delivered_twice',
+      'destination'
+    >
+  >(
+    `SELECT d.destination AS destination, count() AS created, sum(d.copies - 1) AS created_twice,
+      countIf(o.delivered > 0) AS delivered, countIf(o.delivered = 0 AND o.dead > 0) AS dead,
+      countIf(o.delivered = 0 AND o.dead = 0 AND o.filtered > 0) AS filtered,
+      countIf(o.delivered = 0 AND o.dead = 0 AND o.filtered = 0) AS pending,
+      countIf(o.delivered > 1) AS delivered_twice
+    FROM (
+      SELECT id, any(destination) AS destination, count() AS copies FROM ${clickhouse.table('deliveries')} GROUP BY id
+    ) AS d
+    LEFT JOIN (
+      SELECT delivery_id, countIf(kind = 'delivered') AS delivered, countIf(kind = 'dead') AS dead,
+        countIf(kind = 'filtered') AS filtered
+      FROM ${clickhouse.table('delivery_outcomes')} GROUP BY delivery_id
+    ) AS o ON d.id = o.delivery_id
+    GROUP BY destination ORDER BY destination`,
+  )
+  return rows.map((row) => ({
+    destination: row.destination,
+    created: Number(row.created),
+    createdTwice: Number(row.created_twice),
+    delivered: Number(row.delivered),
+    dead: Number(row.dead),
+    filtered: Number(row.filtered),
+    pending: Number(row.pending),
+    deliveredTwice: Number(row.delivered_twice),
+  }))
+}
+
+async function countOutcomesWithoutDelivery(clickhouse: ClickHouse): Promise<number> {
+  const [row] = await clickhouse.query<Row<'outcomes'>>(
+    `SELECT uniqExact(delivery_id) AS outcomes FROM ${clickhouse.table('delivery_outcomes')}
+    WHERE delivery_id NOT IN (SELECT id FROM ${clickhouse.table('deliveries')})`,
+  )
+  return Number(row?.outcomes ?? 0)
+}
+
+async function findTwoAnchors(clickhouse: ClickHouse): Promise<TwoAnchors[]> {
+  const rows = await clickhouse.query<Row<'anchors', 'source' | 'message_id'>>(
+    `SELECT source, message_id, uniqExact(anchor) AS anchors FROM ${clickhouse.table('events')}
+    WHERE record = 'event' GROUP BY source, message_id HAVING anchors > 1
+    ORDER BY source, message_id LIMIT ${NAMED_PLACES}`,
+  )
+  return rows.map((row) => ({ source: row.source, messageId: row.message_id, anchors: Number(row.anchors) }))
+}
+
+/** A row of an answer: numbers come as numbers or, at 64 bits, as text. */
+type Row<N extends string, T extends string = never> = { [K in N]: string | number } & { [K in T]: string }

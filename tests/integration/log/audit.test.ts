@@ -1,0 +1,272 @@
+/** The ledger over real tables: it balances, and a deleted and a doubled row are found and named. */
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import {
+  type ProfileTotals,
+  audit,
+  formatReport,
+  ledgerLine,
+  logWriterGroup,
+} from '@tributary/clickhouse-log'
+import {
+  type LogRecord,
+  createClickHouseLogStore,
+  eventOf,
+  eventRecord,
+  logTableOf,
+  recordOf,
+} from '@tributary/clickhouse-log/testing'
+import {
+  type TopicSpec,
+  allTopics,
+  appendStamp,
+  cloudEventId,
+  topicName,
+  topics,
+  versionOf,
+} from '@tributary/contracts'
+import {
+  DeliveryOutcome,
+  DeliveryRecord,
+  OutcomeKind,
+} from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
+import { EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
+import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
+import { createConsumerGroup, createKafka, createPlainProducer, createTopics } from '@tributary/kafka'
+import { testStack } from '../../support/testStack.ts'
+import { uniquePrefix } from '../../support/uniquePrefix.ts'
+import { type LogDatabase, createLogDatabase } from './logDatabase.ts'
+
+let log: LogDatabase
+beforeEach(async () => {
+  log = await createLogDatabase()
+  await fill()
+})
+afterEach(() => log.drop())
+
+const prefix = uniquePrefix('audit')
+/** 21 events: 2 repeated by their sender, 1 without an identifier; so 18 folded. 3 rejected. */
+const totals: ProfileTotals = { profiles: 3, events: 18, changes: new Map([[1, 6]]) }
+
+async function put(topic: TopicSpec, partition: number, records: LogRecord[]): Promise<void> {
+  const store = createClickHouseLogStore(log.clickhouse, () => logTableOf(topic))
+  const range = { epoch: 1, first: records[0]!.offset, last: records.at(-1)!.offset, records }
+  expect(await store.store({ topic: topic.name, partition }, range)).toMatchObject({ kind: 'stored' })
+}
+
+/** Stamped records of one writer, with the marker of a transaction after every third. */
+function inTransactions(values: { value: Uint8Array; headers?: Record<string, string> }[]): LogRecord[] {
+  return values.map(({ value, headers }, i) => {
+    const gap = i > 0 && i % 3 === 0 ? 1 : 0
+    return { ...recordOf(i + Math.floor(i / 3), value), gap, headers: headers ?? {} }
+  })
+}
+
+async function fill(): Promise<void> {
+  const events = Array.from({ length: 20 }, (_, i): LogRecord => {
+    const isRepeat = i === 18 || i === 19
+    return eventRecord(i, {
+      sourceId: i % 2 === 0 ? 'web' : 'pos',
+      messageId: isRepeat ? `m${i - 10}` : `m${i}`,
+      origin: `http:r${i}:0`,
+      identifiers: i === 7 ? [] : eventOf().identifiers,
+    })
+  })
+  // A job's control record came in a transaction: its marker takes an offset.
+  const control = EventRecord.encode(
+    EventRecord.fromPartial({ record: { $case: 'control', value: { job: 1 } } }),
+  )
+  const after = { ...eventRecord(22, { messageId: 'last', origin: 'http:z:0', sourceId: 'web' }), gap: 1 }
+  await put(topics.events, 0, [...events, recordOf(20, control.finish()), after])
+
+  const rejected = Array.from({ length: 3 }, (_, i) =>
+    recordOf(i, JSON.stringify({ code: 'invalid', source: 'web', origin: `http:bad:${i}`, input: '' })),
+  )
+  await put(topics.rejected, 2, rejected)
+
+  const skips = [
+    { offset: 7, reason: SkipReason.SKIP_REASON_NO_IDENTIFIER },
+    { offset: 18, reason: SkipReason.SKIP_REASON_DUPLICATE },
+    { offset: 19, reason: SkipReason.SKIP_REASON_DUPLICATE },
+  ]
+  const skipped = skips.map(({ offset, reason }, i) => {
+    const bytes = Skipped.encode(
+      Skipped.fromPartial({ topic: topics.events.name, partition: 0, offset, reason }),
+    )
+    return { value: appendStamp(bytes.finish(), { epoch: 1, writer: 'fragment-0', seq: i + 1 }) }
+  })
+  await put(topics.skipped, 0, inTransactions(skipped))
+
+  const changes = Array.from({ length: 6 }, (_, i) => ({
+    value: Buffer.from(JSON.stringify({ op: 'u', profileId: 'p-0', version: versionOf(1, i + 1) })),
+    headers: { ce_id: cloudEventId(1, topics.profileChanges.name, 1, i + 1) },
+  }))
+  await put(topics.profileChanges, 1, inTransactions(changes))
+
+  const deliveries = Array.from({ length: 4 }, (_, i) => {
+    const record = DeliveryRecord.fromPartial({ delivery: { id: `d${i}`, destinationId: 'crm' } })
+    return {
+      value: appendStamp(DeliveryRecord.encode(record).finish(), { epoch: 1, writer: 'sync-1', seq: i + 1 }),
+    }
+  })
+  await put(topics.deliveries, 0, inTransactions(deliveries))
+  const kinds = [
+    OutcomeKind.OUTCOME_KIND_RETRY,
+    OutcomeKind.OUTCOME_KIND_DELIVERED,
+    OutcomeKind.OUTCOME_KIND_DEAD,
+  ]
+  const outcomes = [0, 0, 1].map((delivery, i) => {
+    const record = DeliveryOutcome.fromPartial({ deliveryId: `d${delivery}`, kind: kinds[i]! })
+    const stamp = { epoch: 1, writer: 'delivery-0', seq: i + 1 }
+    return { value: appendStamp(DeliveryOutcome.encode(record).finish(), stamp) }
+  })
+  await put(topics.deliveryOutcomes, 0, inTransactions(outcomes))
+}
+
+async function remove(table: string, where: string): Promise<void> {
+  await log.clickhouse.command(
+    `ALTER TABLE ${log.clickhouse.table(table)} DELETE WHERE ${where} SETTINGS mutations_sync = 2`,
+  )
+}
+
+async function double(table: string, where: string): Promise<void> {
+  const name = log.clickhouse.table(table)
+  await log.clickhouse.command(`INSERT INTO ${name} SELECT * FROM ${name} WHERE ${where}`)
+}
+
+const ask = () => audit({ clickhouse: log.clickhouse, prefix, totals })
+
+test('the ledger balances over transactions, duplicates, rejects and retried deliveries', async () => {
+  const report = await ask()
+  expect(report.findings).toEqual([])
+  expect(ledgerLine(report)).toBe(
+    'ledger: received 24 = events 21 + rejected 3 · events 21 = folded 18 + skipped 3 ' +
+      '(duplicate 2, no identifier 1) · gaps 0 · doubled 0 · balances',
+  )
+  expect(report.figures.deliveries).toMatchObject([
+    { destination: 'crm', created: 4, delivered: 1, dead: 1, filtered: 0, pending: 2 },
+  ])
+  expect(formatReport(report)).toContain('balances')
+})
+
+test('an empty log balances', async () => {
+  const empty = await createLogDatabase()
+  const report = await audit({ clickhouse: empty.clickhouse, prefix })
+  expect(report).toMatchObject({ balanced: true, received: 0 })
+  await empty.drop()
+})
+
+describe('a deliberately deleted row is found and named', () => {
+  test.each([
+    ['in the middle', 'events', '`offset` = 5', 'internal.events.v1/0: 1 record missing at offset 5'],
+    ['at the beginning', 'events', '`offset` = 0', 'internal.events.v1/0: 1 record missing at offset 0'],
+    ['beside a marker', 'events', '`offset` = 20', 'internal.events.v1/0: 1 record missing at offset 20'],
+    ['several', 'events', '`offset` IN (3, 4, 9)', '3 records missing at offset 3-4, 9'],
+    ['of a rejected one', 'rejected', '`offset` = 1', 'rejected.v1/2: 1 record missing at offset 1'],
+    ['of a transaction', 'profile_changes', 'n = 3', 'profile-changes.v1/1: 1 record missing at offset 2'],
+    ['as a stamp', 'skipped', 'seq = 2', 'stamps of fragment-0 in epoch 1: 1 missing: 2'],
+    ['as a version', 'profile_changes', 'n = 3', 'profile-changes.v1/1, versions: 1 missing: 3'],
+    ['the last version, by the profiles', 'profile_changes', 'n = 6', 'stand at version 6, the log at 5'],
+    [
+      'a delivery with its outcome',
+      'deliveries',
+      `id = 'd0'`,
+      '1 outcomes of deliveries that are not in the log',
+    ],
+  ])('%s', async (_name, table, where, message) => {
+    await remove(table, where)
+    const report = await ask()
+    expect(report.balanced).toBe(false)
+    expect(report.findings.map((finding) => finding.message)).toContainEqual(expect.stringContaining(message))
+    expect(report.gaps).toBeGreaterThan(0)
+  })
+})
+
+describe('a deliberately doubled row is found and named', () => {
+  test.each([
+    ['an event', 'events', '`offset` = 5', 'internal.events.v1/0: 1 rows too many at offset 5'],
+    ['a reject', 'rejected', '`offset` = 1', 'rejected.v1/2: 1 rows too many at offset 1'],
+    [
+      'a skip',
+      'skipped',
+      'seq = 2',
+      'events that were skipped more than once: internal.events.v1/0 offset 18',
+    ],
+    ['a version', 'profile_changes', 'n = 3', 'profile-changes.v1/1, versions: 1 rows too many: 3'],
+    ['a delivery', 'deliveries', `id = 'd1'`, 'destination crm: 1 deliveries exist twice'],
+    [
+      'an outcome',
+      'delivery_outcomes',
+      `kind = 'delivered'`,
+      '1 deliveries were recorded as delivered twice',
+    ],
+  ])('%s', async (_name, table, where, message) => {
+    await double(table, where)
+    const report = await ask()
+    expect(report.balanced).toBe(false)
+    expect(report.findings.map((finding) => finding.message)).toContainEqual(expect.stringContaining(message))
+    expect(report.doubled).toBeGreaterThan(0)
+  })
+})
+
+test('profiles that counted one event too many, or one too few, do not balance', async () => {
+  for (const events of [17, 19]) {
+    const report = await audit({ clickhouse: log.clickhouse, prefix, totals: { ...totals, events } })
+    expect(report.findings).toMatchObject([{ rule: 'L5' }])
+  }
+})
+
+test('the same message under two anchors is listed, and no finding', async () => {
+  const table = log.clickhouse.table('events')
+  await log.clickhouse.command(
+    `INSERT INTO ${table} SELECT * REPLACE ('other' AS anchor, 23 AS \`offset\`, 0 AS gap, 'http:y:0' AS origin) ` +
+      `FROM ${table} WHERE message_id = 'm2'`,
+  )
+  const report = await audit({ clickhouse: log.clickhouse, prefix, totals: { ...totals, events: 19 } })
+  expect(report.figures.twoAnchors).toEqual([{ source: 'web', messageId: 'm2', anchors: 2 }])
+  expect(report.balanced).toBe(true)
+})
+
+describe('with Kafka', () => {
+  const kafka = createKafka({ brokers: testStack().brokers.split(','), clientId: 'audit-test' })
+  const topic = topicName(prefix, topics.rejected)
+
+  beforeAll(async () => {
+    await createTopics(kafka, {
+      topics: allTopics,
+      counts: { identifier: 3, profile: 3, delivery: 3 },
+      prefix,
+      replicationFactor: 1,
+      minInSyncReplicas: 1,
+    })
+    const producer = await createPlainProducer(kafka)
+    await producer.send(Array.from({ length: 5 }, () => ({ topic, partition: 2, key: 'web', value: '{}' })))
+    await producer.close()
+    // As the writer would have it after three of five.
+    const committed = new Promise<void>((resolve, reject) => {
+      const group = createConsumerGroup(kafka, {
+        group: logWriterGroup(prefix, topics.rejected),
+        topics: [topic],
+        nodeId: 'n',
+        onRecords: async ({ partition }) => {
+          await group.commit(topic, partition, 3)
+          resolve()
+          void group.stop()
+        },
+        onFatal: reject,
+      })
+    })
+    await committed
+  })
+
+  test('a row deleted at the very end is found by the writer’s position, and what is not written yet is counted', async () => {
+    const options = { clickhouse: log.clickhouse, kafka, prefix, totals }
+    const before = await audit(options)
+    expect(before.findings).toEqual([])
+    expect(before.behind).toBe(2)
+    await remove('rejected', '`offset` = 2')
+    const after = await audit(options)
+    expect(after.findings).toMatchObject([
+      { rule: 'L2', topic: 'rejected.v1', partition: 2, at: [{ first: 2, last: 2 }] },
+    ])
+  })
+})
