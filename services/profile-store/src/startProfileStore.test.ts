@@ -112,8 +112,9 @@ test('an event in the log becomes a profile over gRPC, a change for those who wa
   call.on('error', () => undefined)
   await new Promise((resolve) => call.on('metadata', resolve))
 
+  const timeMs = Date.now()
   for (const messageId of ['m1', 'm2', 'm2'])
-    send({ messageId, identifiers: ['u1'], name: 'Order Completed', timeMs: Date.now() })
+    send({ messageId, identifiers: ['u1'], name: 'Order Completed', timeMs })
   const { profile } = await eventually(async () => {
     const answer = await callUnary(
       client.getProfile.bind(client),

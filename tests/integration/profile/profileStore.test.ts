@@ -8,7 +8,10 @@ import {
 } from '@tributary/contracts'
 import { type Event, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { type Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
-import { type WatchResponse } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
+import {
+  type GetTotalsResponse,
+  type WatchResponse,
+} from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { callUnary } from '@tributary/service-kit'
 import { type ServiceProcess } from '../../../deploy/local/src/serviceProcess.ts'
 import { waitForValue, waitUntil } from '../../support/waitUntil.ts'
@@ -83,13 +86,14 @@ const changes = async (): Promise<(ProfileChangeRecord & { partition: number })[
     partition,
   }))
 
+async function partitionTotals(process: ServiceProcess): Promise<GetTotalsResponse['partitions']> {
+  const client = installation.client(process)
+  const options = { deadlineMs: 2_000, metadata: installation.metadata }
+  return (await callUnary(client.getTotals.bind(client), {}, options)).partitions
+}
+
 async function totals(): Promise<{ events: number; profiles: number }> {
-  const client = installation.client(store)
-  const { partitions } = await callUnary(
-    client.getTotals.bind(client),
-    {},
-    { deadlineMs: 2_000, metadata: installation.metadata },
-  )
+  const partitions = await partitionTotals(store)
   if (partitions.length < counts.profile) throw new Error('not every partition is here yet')
   return {
     events: partitions.reduce((sum, each) => sum + each.events, 0),
@@ -209,11 +213,20 @@ test('killed again and again under load: every event counts once, versions have 
   for (const [count, spend] of orders) expect(spend).toBe(Number((Number(count) * 0.1).toFixed(1)))
 }, 120_000)
 
-test('a local store that is lost is restored from the log, and a graceful stop leaves with exit 0', async () => {
+test('two instances share the partitions, and the one that stays has them all, restored from the log', async () => {
   const before = await totals()
+  const other = await installation.start()
+  const owned = async (process: ServiceProcess) =>
+    (await partitionTotals(process)).map(({ partition }) => partition)
+  await waitUntil('each owns some', async () => {
+    const [here, there] = [await owned(store), await owned(other)]
+    return here.length > 0 && there.length > 0 && here.length + there.length === counts.profile
+  })
+  const both = [...(await partitionTotals(store)), ...(await partitionTotals(other))]
+  expect(both.reduce((sum, { events }) => sum + events, 0)).toBe(before.events)
+
   await store.stop()
   expect(await store.ended()).toEqual({ code: 0, signal: null })
-  const other = await installation.start()
   store = other
   expect(await waitUntil('every partition is restored', totals)).toEqual(before)
   const ada = await waitUntil('the fragments are restored too', () =>

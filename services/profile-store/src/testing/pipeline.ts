@@ -3,7 +3,6 @@
  * and read by them in batches of any size, in any interleaving of the partitions.
  */
 import { type PartitionCounts, type TopicSpec, partitionOf, topics } from '@tributary/contracts'
-import { type Control } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { type Event, EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { Assignment } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { type OutputRecord } from '@tributary/stream-runtime'
@@ -28,7 +27,7 @@ export interface Choices {
 }
 
 /** Always the first: one partition after the other, everything in one batch. */
-export const inOrder: Choices = { next: () => 0 }
+const inOrder: Choices = { next: () => 0 }
 
 export interface Pipeline {
   readonly counts: PartitionCounts
@@ -48,7 +47,7 @@ export interface Pipeline {
 
 const counts: PartitionCounts = { identifier: 3, profile: 2, delivery: 1 }
 /** Of every test: 2026-01-01. */
-export const START_MS = 1_767_225_600_000
+const START_MS = 1_767_225_600_000
 
 interface Queue {
   readonly topic: TopicSpec
@@ -171,5 +170,3 @@ export function createPipeline(): Pipeline {
     sent: (topic) => told.get(topic.name) ?? [],
   }
 }
-
-export type { Control }
