@@ -28,10 +28,12 @@ export interface WeekResult {
 
 export interface Watching {
   progress(what: string, done: number, of: number): void
+  /** Between the last event and the first question. */
+  beforeAsking?(): Promise<void>
 }
 
-/** Everything arrives within seconds; a minute says that something is stuck. */
-const SETTLE_MS = 60_000
+/** Everything arrives within seconds; a minute and a half says that something is stuck. */
+const SETTLE_MS = 90_000
 const POLL_MS = 250
 
 export async function runWeek(shop: Shop, week: ShopWeek, watching: Watching): Promise<WeekResult> {
@@ -39,6 +41,7 @@ export async function runWeek(shop: Shop, week: ShopWeek, watching: Watching): P
   const played = await playWeek(week, shop.doors, (done, of) =>
     watching.progress('playing the week', done, of),
   )
+  await watching.beforeAsking?.()
   const questions = await Questions.open(shop)
   try {
     const started = performance.now()

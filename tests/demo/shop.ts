@@ -10,8 +10,11 @@ import { WebhookReceiver } from './webhookReceiver.ts'
 const DOCUMENTS = join(import.meta.dirname, '..', '..', 'examples', 'shop')
 /** The topic of the till receipts in examples/shop/sources.yaml. */
 const RECEIPTS = 'retail.receipts'
-/** Every so many webhooks the CRM is busy (503): retries are part of any week. */
-const BUSY_EVERY = 25
+/**
+ * Every so many webhooks the CRM is busy (503, for a second): retries are part of any week. Activation then leaves the
+ * whole destination alone for that second, so one in a few would be a week of waiting.
+ */
+const BUSY_EVERY = 400
 
 export interface Shop {
   installation: Installation
