@@ -15,7 +15,7 @@ import type {
 import { measureNumbers } from './measureNumbers.ts'
 
 /** How many places are named per finding: enough to look, and a report that can be read. */
-export const NAMED_PLACES = 20
+const NAMED_PLACES = 20
 
 export async function measure(clickhouse: ClickHouse): Promise<Figures> {
   const folding = await measureFolding(clickhouse)

@@ -48,9 +48,7 @@ const DEDUPLICATION_WINDOW = 100_000
 const DEDUPLICATION_SECONDS = 604_800
 
 /** Where the files lie in the repository and in the image, seen from src/migrate and dist/migrate alike. */
-export const migrationsFolder = fileURLToPath(
-  new URL('../../../../deploy/clickhouse/migrations', import.meta.url),
-)
+const migrationsFolder = fileURLToPath(new URL('../../../../deploy/clickhouse/migrations', import.meta.url))
 
 export function readMigrations(folder: string = migrationsFolder): Migration[] {
   const files = readdirSync(folder)

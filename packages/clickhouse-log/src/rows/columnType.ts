@@ -26,7 +26,7 @@ export const word: ColumnType<string> = {
 }
 
 /** 1900-01-01T00:00:00.000Z and 2299-12-31T23:59:59.999Z: all that DateTime64(3) can hold. */
-export const EARLIEST_MS = -2_208_988_800_000
+const EARLIEST_MS = -2_208_988_800_000
 export const LATEST_MS = 10_413_791_999_999
 
 /** Milliseconds since 1970. What the type cannot hold becomes the nearest it can. */

@@ -45,7 +45,7 @@ export function cloudEventOf(record: LogRecord) {
   }
 }
 
-export function headerText(record: LogRecord, name: string): string {
+function headerText(record: LogRecord, name: string): string {
   const value = record.headers[name]
   if (value === undefined) return ''
   return typeof value === 'string' ? value : Buffer.from(value).toString('utf8')

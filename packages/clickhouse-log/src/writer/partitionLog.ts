@@ -237,7 +237,7 @@ function rangeOf(records: readonly LogRecord[], epoch: number): Range {
 }
 
 /** What a record costs in memory, bytes, about: 100 for the objects around its key and value. */
-export function sizeOf(record: ReadRecord): number {
+function sizeOf(record: ReadRecord): number {
   return 100 + (record.key?.length ?? 0) + (record.value?.length ?? 0)
 }
 
