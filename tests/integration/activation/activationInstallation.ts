@@ -12,7 +12,7 @@ import {
   DeliveryOutcome,
   DeliveryServiceClient,
   type ListDeliveriesResponse,
-  OutcomeKind,
+  type OutcomeKind,
 } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import { createKafka, createPlainProducer, createTopics, readTopic } from '@tributary/kafka'
 import { bearerCredentials, callUnary } from '@tributary/service-kit'
