@@ -8,7 +8,7 @@ import { mapFields } from './mapFields.ts'
 import type { ProfileView } from './profileView.ts'
 
 /** 128 bits, hex: the idempotency key = hash(destination, change id, mapping). */
-export function deliveryId(destination: string, changeId: string, mapping: string): string {
+function deliveryId(destination: string, changeId: string, mapping: string): string {
   return createHash('sha256').update(`${destination}\0${changeId}\0${mapping}`).digest('hex').slice(0, 32)
 }
 

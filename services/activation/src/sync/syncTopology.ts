@@ -31,7 +31,7 @@ import { wants } from './wants.ts'
 /** Both records are in the log within one transaction, so seconds are enough; minutes also cover a slow restart. */
 const MAX_WAIT_MS = 10 * 60_000
 
-export const viewTable: TableSpec<ProfileView> = {
+const viewTable: TableSpec<ProfileView> = {
   name: 'view',
   changeLog: topics.syncState,
   codec: jsonCodec<ProfileView>(),
