@@ -7,12 +7,13 @@ import {
   type ClickHouse,
   type LogWriters,
   type LogWritersState,
+  audit,
   connectClickHouse,
   startLogWriters,
 } from '@tributary/clickhouse-log'
 import { START_MS, type eventOf, eventRecord } from '@tributary/clickhouse-log/testing'
-import { topicName, topics } from '@tributary/contracts'
-import { Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
+import { appendStamp, topicName, topics } from '@tributary/contracts'
+import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
 import {
   type Kafka,
   type PlainProducer,
@@ -21,6 +22,7 @@ import {
   createTopics,
 } from '@tributary/kafka'
 import { createLogger, createMetrics } from '@tributary/service-kit'
+import { Kafka as KafkaClient, logLevel } from 'kafkajs'
 import { testStack } from '../../support/testStack.ts'
 import { uniquePrefix } from '../../support/uniquePrefix.ts'
 import { waitForValue, waitUntil } from '../../support/waitUntil.ts'
@@ -280,6 +282,77 @@ test('a record that cannot be read is set aside with its bytes and blocks nothin
     { offset: '0', value: 'FFFE', has_value: true, headers: { h: 'v' } },
     { offset: '1', value: '', has_value: false },
   ])
+})
+
+test('markers and aborted transactions are gaps, not losses: the ledger balances and nothing is left behind', async () => {
+  const topic = topicName(prefix, topics.skipped)
+  const client = new KafkaClient({ brokers: testStack().brokers.split(','), logLevel: logLevel.NOTHING })
+  const tasks = client.producer({
+    transactionalId: uniquePrefix('tx'),
+    idempotent: true,
+    maxInFlightRequests: 1,
+  })
+  await tasks.connect()
+  let seq = 0
+  // A skip belongs to an event, so there are as many, all of one partition.
+  async function transaction(size: number, end: 'commit' | 'abort'): Promise<void> {
+    const open = await tasks.transaction()
+    const messages = Array.from({ length: size }, () => {
+      const offset = seq++
+      const skipped = { topic: topics.events.name, offset, reason: SkipReason.SKIP_REASON_NO_IDENTIFIER }
+      const bytes = Skipped.encode(Skipped.fromPartial(skipped)).finish()
+      const value = appendStamp(bytes, { epoch: 1, writer: 'fragment-0', seq: offset + 1 })
+      return { partition: 0, key: null, value }
+    })
+    await open.send({ topic, messages })
+    await open[end]()
+    if (end === 'abort') seq -= size
+  }
+  await transaction(3, 'commit')
+  await transaction(2, 'abort')
+  const writers = start()
+  const { clickhouse } = log
+  const rows = () =>
+    clickhouse.query<{ offset: string; gap: number }>(
+      `SELECT \`offset\`, gap FROM ${clickhouse.table('skipped')} ORDER BY \`offset\``,
+    )
+  await waitForValue('the first transaction', rows, (found) => found.length === 3)
+  await transaction(1, 'commit')
+  await transaction(2, 'commit')
+  await waitForValue('all of them', rows, (found) => found.length === 6)
+  expect((await rows()).map(({ offset, gap }) => [Number(offset), gap])).toEqual([
+    [0, 0],
+    [1, 0],
+    [2, 0],
+    // A marker, two aborted records, and their marker.
+    [7, 4],
+    [9, 1],
+    [10, 0],
+  ])
+  await tasks.disconnect()
+  await producer.send(
+    Array.from({ length: seq }, (_, i) => ({
+      topic: topicName(prefix, topics.events),
+      partition: 0,
+      key: 'a',
+      value: eventRecord(0, { messageId: `m${i}`, origin: `http:${i}:0`, identifiers: [] }).value,
+    })),
+  )
+  await expectExactly(seq)
+  const report = await waitForValue(
+    'nothing left behind',
+    () => audit({ clickhouse, kafka, prefix }),
+    ({ behind }) => behind === 0,
+  )
+  expect(report.findings).toEqual([])
+  // A new owner takes up behind the last marker and knows the gap before what comes next.
+  await writers.stop()
+  await tasks.connect()
+  await transaction(1, 'commit')
+  await tasks.disconnect()
+  start()
+  await waitForValue('one more', rows, (found) => found.length === 7)
+  expect((await rows()).at(-1)).toEqual({ offset: '12', gap: 1 })
 })
 
 test('a topic that was made anew under an old event log stops the service, with the remedy', async () => {

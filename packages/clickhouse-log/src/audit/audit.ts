@@ -1,6 +1,6 @@
 /** The audit: measures, asks Kafka where the writers stand, and judges. Reads only. */
 import { topicName } from '@tributary/contracts'
-import { type Kafka, type KafkaAdmin, KafkaFault, createAdmin } from '@tributary/kafka'
+import { type Kafka, type KafkaAdmin, KafkaFault, createAdmin, readTopic } from '@tributary/kafka'
 import type { ClickHouse } from '../clickHouse.ts'
 import { logTables } from '../rows/logTables.ts'
 import { readCommitted } from '../writer/range.ts'
@@ -24,7 +24,7 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
   if (options.kafka === undefined) return judge(figures, options.totals)
   const admin = await createAdmin(options.kafka)
   try {
-    const partitions = await withPositions(admin, options, figures.partitions)
+    const partitions = await withPositions(options.kafka, admin, options, figures.partitions)
     return judge({ ...figures, partitions }, options.totals)
   } finally {
     await admin.close()
@@ -32,6 +32,7 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
 }
 
 async function withPositions(
+  kafka: Kafka,
   admin: KafkaAdmin,
   { prefix, groupPrefix }: AuditOptions,
   measured: readonly PartitionFigures[],
@@ -41,6 +42,10 @@ async function withPositions(
     const name = topicName(prefix, topic)
     const known = measured.filter((partition) => partition.topic === topic.name)
     const ends = await endsOf(admin, name)
+    if (ends.length === 0) {
+      all.push(...known)
+      continue
+    }
     const committed = await admin.groupOffsets(logWriterGroup(groupPrefix ?? prefix, topic), [name])
     const numbers = new Set([...known, ...ends].map(({ partition }) => partition))
     for (const partition of [...numbers].sort((a, b) => a - b)) {
@@ -51,12 +56,29 @@ async function withPositions(
       if (end === undefined) all.push(figures)
       else if (found !== undefined || position !== undefined || end.committedEnd > 0) {
         const { offset, stored, intent } = readCommitted(position?.offset ?? 0, position?.metadata ?? '')
-        const kafka = { stored, open: intent !== undefined, behind: Math.max(end.committedEnd - offset, 0) }
-        all.push({ ...figures, kafka })
+        const from = Math.max(offset, end.start)
+        const behind = await recordsBetween(kafka, name, partition, from, end.committedEnd)
+        all.push({ ...figures, kafka: { stored, open: intent !== undefined, behind } })
       }
     }
   }
   return all
+}
+
+/** Up to so many offsets are read to see whether they hold records or only markers; more are taken for records. */
+const READ_TO_COUNT = 10_000
+
+async function recordsBetween(
+  kafka: Kafka,
+  topic: string,
+  partition: number,
+  from: number,
+  until: number,
+): Promise<number> {
+  if (until - from > READ_TO_COUNT) return until - from
+  let count = 0
+  for await (const { records } of readTopic(kafka, { topic, partition, from, until })) count += records.length
+  return count
 }
 
 /** Empty when the topic does not exist (any more): the log may outlive it. */

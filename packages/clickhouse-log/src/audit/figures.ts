@@ -47,7 +47,7 @@ export interface PartitionFigures {
     readonly stored: number
     /** A range is under way. */
     readonly open: boolean
-    /** Offsets of the topic that were not read yet. */
+    /** Records of the topic that are not stored yet. */
     readonly behind: number
   }
 }

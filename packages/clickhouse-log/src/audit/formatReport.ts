@@ -27,7 +27,7 @@ function reasonsText({ reasons }: Folding): string {
 }
 
 export function formatReport(report: AuditReport): string {
-  const { figures, findings, folding } = report
+  const { figures, findings, folding, balanced, behind } = report
   const sections = [
     section(
       'sources',
@@ -106,6 +106,7 @@ export function formatReport(report: AuditReport): string {
     findings.length === 0
       ? undefined
       : ['findings', ...findings.map(({ rule, message }) => `  ${rule}  ${message}`)].join('\n'),
+    balanced || !behind ? undefined : `${number(behind)} records are not stored yet: ask again when they are`,
     ledgerLine(report),
   ]
   return sections.filter((text) => text !== undefined).join('\n\n')

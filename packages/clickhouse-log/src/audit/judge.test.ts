@@ -184,6 +184,14 @@ test('after an erasure, or beyond the memory of deduplication, the log alone doe
   expect(judge(folding({ events: 97, spanMs: 8 * 86_400_000 })).balanced).toBe(true)
 })
 
+test('a report that does not balance while records are on their way says so', () => {
+  const report = judge(
+    inPartition({ rows: 99, doubled: [17], kafka: { stored: 100, open: true, behind: 7 } }),
+    totals,
+  )
+  expect(formatReport(report)).toContain('7 records are not stored yet')
+})
+
 test('the report for people aligns its columns and ends with the line', () => {
   const text = formatReport(
     judge(inPartition({ rows: 97, offsets: 97, missing: [{ first: 17, last: 17 }] }), totals),

@@ -54,7 +54,7 @@ export interface AuditReport {
   readonly folding: Folding
   readonly gaps: number
   readonly doubled: number
-  /** Offsets of the topics that the writers have not read and stored yet; undefined when Kafka was not asked. */
+  /** Records of the topics that are not stored yet; undefined when Kafka was not asked. */
   readonly behind: number | undefined
   readonly figures: Figures
   readonly totals?: ProfileTotals
