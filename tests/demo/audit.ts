@@ -12,7 +12,7 @@ if (!existsSync(join(DATA, 'stack'))) {
   process.exit(1)
 }
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
-const stack = await startLocalStack({ dataDir: join(DATA, 'stack'), log: say })
+const stack = await startLocalStack({ dataDir: join(DATA, 'stack'), keepData: true, log: say })
 let code: number | null = 1
 try {
   const settings = JSON.parse(await readFile(join(DATA, 'settings.json'), 'utf8')) as Record<string, string>

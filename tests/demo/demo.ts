@@ -41,7 +41,7 @@ try {
     throw new Error('--seed takes a whole number, --people one of at least 20')
   }
   say(`A shop's week, made from seed ${seed}.`)
-  const stack = await startLocalStack({ dataDir: join(DATA, 'stack'), fresh: true, log: say })
+  const stack = await startLocalStack({ dataDir: join(DATA, 'stack'), fresh: true, keepData: true, log: say })
   stops.push(() => stack.stop())
   const shop = await openShop(stack, {
     dataDir: join(DATA, 'services'),

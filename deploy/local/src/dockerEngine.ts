@@ -23,6 +23,11 @@ export async function removeContainer(engine: DockerEngine, id: string): Promise
   await ask(engine, 'DELETE', `/containers/${id}?force=1&v=1`, REMOVE_TIMEOUT_MS)
 }
 
+/** Nothing happens when there is none of that name. */
+export async function removeVolume(engine: DockerEngine, name: string): Promise<void> {
+  await ask(engine, 'DELETE', `/volumes/${name}`, REMOVE_TIMEOUT_MS)
+}
+
 function candidates(environment: Record<string, string | undefined>): DockerEngine[] {
   const host = environment['DOCKER_HOST']
   if (host?.startsWith('unix://')) return [{ socketPath: host.slice('unix://'.length) }]

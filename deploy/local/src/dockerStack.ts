@@ -5,18 +5,23 @@
  * Ports of the host are chosen here and fixed: Kafka must advertise the address that clients use, and addresses stay
  * the same over a restart or a kill.
  */
+import { createHash } from 'node:crypto'
 import { brokerAnswers } from './brokerAnswers.ts'
+import { findDockerEngine, removeVolume } from './dockerEngine.ts'
 import { freePort } from './freePort.ts'
 import { IMAGES } from './images.ts'
-import type { LocalStack, Log } from './localStack.ts'
+import type { LocalStack, StackStart } from './localStack.ts'
 import { pollUntil } from './pollUntil.ts'
 import { guardContainer, releaseContainer } from './watchdog.ts'
 
 const READY_TIMEOUT_MS = 60_000
 /** A clean stop of Kafka; after it Docker kills. */
 const STOP_GRACE_MS = 15_000
+/** A volume of the image, so that a named one gets its owner. */
+const KAFKA_DATA = '/var/lib/kafka/data'
 
-export async function startDockerStack({ log }: { dataDir: string; log: Log }): Promise<LocalStack> {
+export async function startDockerStack(start: StackStart): Promise<LocalStack> {
+  const { log, detourPort } = start
   // Loaded only here: it takes longer to load than Kafka takes to start.
   const { GenericContainer, Wait, getContainerRuntimeClient } = await import('testcontainers')
   log(`starting ${IMAGES.kafka} and ${IMAGES.clickhouse} (the first time they are downloaded) …`)
@@ -26,6 +31,12 @@ export async function startDockerStack({ log }: { dataDir: string; log: Log }): 
   const host = engineHost === 'localhost' ? '127.0.0.1' : engineHost
   const kafkaPort = await freePort()
   const clickHousePort = await freePort()
+  const detour = detourPort === undefined ? undefined : { port: await freePort(), named: detourPort }
+
+  const volumes = volumeNames(start.dataDir)
+  if (start.fresh) await removeVolumes(Object.values(volumes))
+  const mounts = (source: string, target: string) =>
+    start.keepData ? [{ source, target, mode: 'rw' as const }] : []
 
   class LoopbackContainer extends GenericContainer {
     protected override beforeContainerCreated(): Promise<void> {
@@ -36,8 +47,11 @@ export async function startDockerStack({ log }: { dataDir: string; log: Log }): 
   }
 
   const kafkaContainer = new LoopbackContainer(IMAGES.kafka)
-    .withExposedPorts({ container: kafkaPort, host: kafkaPort })
-    .withEnvironment(kafkaEnvironment(host, kafkaPort))
+    .withExposedPorts(
+      ...[kafkaPort, ...(detour ? [detour.port] : [])].map((port) => ({ container: port, host: port })),
+    )
+    .withEnvironment(kafkaEnvironment(host, kafkaPort, detour))
+    .withBindMounts(mounts(volumes.kafka, KAFKA_DATA))
     // Looking for its port needs tools inside the image; an admin call says below when it is really ready.
     .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
     .withStartupTimeout(READY_TIMEOUT_MS)
@@ -45,6 +59,7 @@ export async function startDockerStack({ log }: { dataDir: string; log: Log }): 
     .withExposedPorts({ container: 8123, host: clickHousePort })
     // Without it the image allows its user to come from inside the container only.
     .withEnvironment({ CLICKHOUSE_SKIP_USER_SETUP: '1' })
+    .withBindMounts(mounts(volumes.clickhouse, '/var/lib/clickhouse'))
     .withWaitStrategy(Wait.forHttp('/ping', 8123))
     .withStartupTimeout(READY_TIMEOUT_MS)
 
@@ -70,7 +85,7 @@ export async function startDockerStack({ log }: { dataDir: string; log: Log }): 
 
   return {
     kind: 'docker',
-    kafka: { brokers },
+    kafka: { brokers, ...(detour ? { detour: `${host}:${detour.port}` } : {}) },
     clickhouse: { url, database: 'tributary' },
     async stop() {
       await Promise.all([kafka.stop(), clickHouse.stop()])
@@ -90,6 +105,17 @@ export async function startDockerStack({ log }: { dataDir: string; log: Log }): 
   }
 }
 
+/** The same for the same folder, so that a later start finds them. */
+function volumeNames(dataDir: string): { kafka: string; clickhouse: string } {
+  const folder = createHash('sha256').update(dataDir).digest('hex').slice(0, 12)
+  return { kafka: `tributary-${folder}-kafka`, clickhouse: `tributary-${folder}-clickhouse` }
+}
+
+async function removeVolumes(names: string[]): Promise<void> {
+  const engine = await findDockerEngine()
+  if (engine) for (const name of names) await removeVolume(engine, name)
+}
+
 async function pingClickHouse(url: string): Promise<true | undefined> {
   try {
     return (await fetch(`${url}/ping`, { signal: AbortSignal.timeout(1000) })).ok ? true : undefined
@@ -98,17 +124,29 @@ async function pingClickHouse(url: string): Promise<true | undefined> {
   }
 }
 
-function kafkaEnvironment(host: string, port: number): Record<string, string> {
+function kafkaEnvironment(
+  host: string,
+  port: number,
+  detour: { port: number; named: number } | undefined,
+): Record<string, string> {
+  const further = detour ? [detour] : []
   return {
     KAFKA_NODE_ID: '1',
     KAFKA_PROCESS_ROLES: 'broker,controller',
     KAFKA_CONTROLLER_QUORUM_VOTERS: '1@localhost:9093',
-    KAFKA_LISTENERS: `PLAINTEXT://:${port},CONTROLLER://localhost:9093`,
-    KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://${host}:${port}`,
+    KAFKA_LISTENERS: [
+      `PLAINTEXT://:${port}`,
+      'CONTROLLER://localhost:9093',
+      ...further.map((one) => `DETOUR://:${one.port}`),
+    ].join(','),
+    KAFKA_ADVERTISED_LISTENERS: [
+      `PLAINTEXT://${host}:${port}`,
+      ...further.map((one) => `DETOUR://127.0.0.1:${one.named}`),
+    ].join(','),
     KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
     KAFKA_INTER_BROKER_LISTENER_NAME: 'PLAINTEXT',
-    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    KAFKA_LOG_DIRS: '/var/lib/kafka/data',
+    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT',
+    KAFKA_LOG_DIRS: KAFKA_DATA,
     KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
     KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '1',
     KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: '1',

@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { startClickHouseFront, type ClickHouseProcess } from './clickHouseProcess.ts'
 import { kafkaJars } from './kafkaJars.ts'
 import { startKafkaProcess, type KafkaProcess } from './kafkaProcess.ts'
-import type { LocalStack, Log } from './localStack.ts'
+import type { LocalStack, StackStart } from './localStack.ts'
 
-export async function startJavaStack({ dataDir, log }: { dataDir: string; log: Log }): Promise<LocalStack> {
+export async function startJavaStack({ dataDir, log, detourPort }: StackStart): Promise<LocalStack> {
   const jars = await kafkaJars(log)
-  const startKafka = () => startKafkaProcess({ jars, dataDir, logFile: join(dataDir, 'logs', 'kafka.log') })
+  const startKafka = () =>
+    startKafkaProcess({ jars, dataDir, logFile: join(dataDir, 'logs', 'kafka.log'), detourPort })
   const startClickHouse = (port?: number) =>
     startClickHouseFront({
       dataDir: join(dataDir, 'clickhouse'),
@@ -30,16 +31,17 @@ export async function startJavaStack({ dataDir, log }: { dataDir: string; log: L
 
   return {
     kind: 'java',
-    kafka: { brokers: kafka.brokers },
+    kafka: { brokers: kafka.brokers, ...(kafka.detour === undefined ? {} : { detour: kafka.detour }) },
     clickhouse: { url: clickHouse.url, database: 'tributary' },
     async stop() {
       await Promise.all([kafka.stop(), clickHouse?.stop()])
     },
     async restartKafka() {
-      const brokers = kafka.brokers
+      const { brokers, detour } = kafka
       await kafka.stop()
       kafka = await startKafka()
-      if (kafka.brokers !== brokers) throw new Error(`Kafka's port was taken while it restarted: ${brokers}`)
+      if (kafka.brokers !== brokers || kafka.detour !== detour)
+        throw new Error(`Kafka's port was taken while it restarted: ${brokers}`)
     },
     async killClickHouse() {
       await clickHouse?.kill()

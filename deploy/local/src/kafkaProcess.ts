@@ -22,6 +22,8 @@ const run = promisify(execFile)
 
 export interface KafkaProcess {
   brokers: string
+  /** Its further listener, which names `detourPort` as its address. */
+  detour: string | undefined
   pid: number
   stop(): Promise<void>
   kill(): Promise<void>
@@ -33,6 +35,7 @@ export interface KafkaProcessOptions {
   jars: string
   dataDir: string
   logFile: string
+  detourPort?: number | undefined
 }
 
 const LOG4J = fileURLToPath(new URL('../kafka/log4j2.yaml', import.meta.url))
@@ -46,12 +49,13 @@ export async function startKafkaProcess({
   jars,
   dataDir,
   logFile,
+  detourPort,
 }: KafkaProcessOptions): Promise<KafkaProcess> {
   const folder = join(dataDir, 'kafka')
   await mkdir(folder, { recursive: true })
   const ports = await choosePorts(folder)
   const properties = join(folder, 'server.properties')
-  await writeFile(properties, serverProperties(join(folder, 'log'), ports))
+  await writeFile(properties, serverProperties(join(folder, 'log'), ports, detourPort))
   const classpath = ['-cp', `${join(jars, 'libs')}/*`]
   if (!existsSync(join(folder, 'log', 'meta.properties'))) await format(classpath, properties, folder)
 
@@ -68,12 +72,13 @@ export async function startKafkaProcess({
     await child.kill()
     throw error
   }
-  return handle(child, brokers)
+  return handle(child, brokers, detourPort === undefined ? undefined : `127.0.0.1:${ports.detour}`)
 }
 
-function handle(child: ChildProcess, brokers: string): KafkaProcess {
+function handle(child: ChildProcess, brokers: string, detour: string | undefined): KafkaProcess {
   return {
     brokers,
+    detour,
     pid: child.pid,
     stop: () => child.stop(STOP_GRACE_MS),
     kill: () => child.kill(),
@@ -84,17 +89,24 @@ function handle(child: ChildProcess, brokers: string): KafkaProcess {
 interface Ports {
   broker: number
   controller: number
+  detour: number
 }
 
 async function choosePorts(folder: string): Promise<Ports> {
   const file = join(folder, 'ports.json')
-  const last = existsSync(file)
-    ? (JSON.parse(await readFile(file, 'utf8')) as Ports)
-    : { broker: 0, controller: 0 }
-  const broker = await freePort(last.broker)
-  let controller = await freePort(last.controller)
-  while (controller === broker) controller = await freePort()
-  const ports = { broker, controller }
+  const last = existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as Partial<Ports>) : {}
+  const taken: number[] = []
+  const choose = async (wanted: number | undefined): Promise<number> => {
+    let port = await freePort(wanted)
+    while (taken.includes(port)) port = await freePort()
+    taken.push(port)
+    return port
+  }
+  const ports = {
+    broker: await choose(last.broker),
+    controller: await choose(last.controller),
+    detour: await choose(last.detour),
+  }
   await writeFile(file, JSON.stringify(ports))
   return ports
 }
@@ -120,16 +132,28 @@ async function format(classpath: string[], properties: string, folder: string): 
   }
 }
 
-function serverProperties(logDir: string, { broker, controller }: Ports): string {
+function serverProperties(
+  logDir: string,
+  { broker, controller, detour }: Ports,
+  detourPort: number | undefined,
+): string {
+  const further = detourPort === undefined ? [] : [detourPort]
   const entries: Record<string, string | number> = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.bootstrap.servers': `127.0.0.1:${controller}`,
-    listeners: `PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker}`,
+    listeners: [
+      `PLAINTEXT://127.0.0.1:${broker}`,
+      `CONTROLLER://127.0.0.1:${controller}`,
+      ...further.map(() => `DETOUR://127.0.0.1:${detour}`),
+    ].join(','),
+    'advertised.listeners': [
+      `PLAINTEXT://127.0.0.1:${broker}`,
+      ...further.map((port) => `DETOUR://127.0.0.1:${port}`),
+    ].join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT',
     'log.dirs': logDir,
     'auto.create.topics.enable': 'false',
     // One node.

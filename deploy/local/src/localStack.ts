@@ -4,7 +4,9 @@
  *
  * 1. Whoever starts a stack stops it; `stop` may be called any number of times.
  * 2. Addresses stay the same over `restartKafka` and over `killClickHouse` and `startClickHouse`.
- * 3. Data lives in `dataDir` only; `fresh` empties it first. Containers keep theirs in themselves.
+ * 3. Data lives in `dataDir` only; `fresh` empties it first. Containers keep theirs in themselves, and with `keepData`
+ *    in volumes named after the folder.
+ * 4. A Docker engine whose images cannot be had is no engine: Java is taken then, where it is there, and that is said.
  */
 import { rm } from 'node:fs/promises'
 import { findDockerEngine } from './dockerEngine.ts'
@@ -20,7 +22,11 @@ export type StackKind = 'given' | 'docker' | 'java'
 
 export interface LocalStack {
   kind: StackKind
-  kafka: { brokers: string }
+  kafka: {
+    brokers: string
+    /** Where the listener of `detourPort` really is. */
+    detour?: string
+  }
   clickhouse: { url: string; database: string }
   stop(): Promise<void>
   /** A clean stop and a start on the same address with the same data. */
@@ -31,26 +37,48 @@ export interface LocalStack {
   startClickHouse(): Promise<void>
 }
 
+/** What every kind of stack is started with. */
+export interface StackStart {
+  dataDir: string
+  fresh: boolean
+  keepData: boolean
+  log: Log
+  detourPort: number | undefined
+}
+
 export interface LocalStackOptions {
   dataDir: string
   /** Throw away what an earlier run left in `dataDir`. */
   fresh?: boolean
   log?: Log
+  /** What a later start on the same folder must find again. Containers keep it in named volumes then. */
+  keepData?: boolean
   /** Only this kind, for tests of the kinds themselves. */
   kind?: StackKind
   environment?: Record<string, string | undefined>
+  /**
+   * Kafka gets one more listener, which sends its clients to this port of the loopback interface: there a test puts
+   * what loses requests and replies. A client follows the addresses that a broker names, so nothing less will do.
+   */
+  detourPort?: number
 }
 
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
-  const { dataDir, fresh = false, log = () => undefined, environment = process.env } = options
+  const { dataDir, fresh = false, log = () => undefined, environment = process.env, detourPort } = options
+  const { keepData = false } = options
   const kind = options.kind ?? (await chooseKind(environment))
-  if (kind === 'given') return givenStack(environment)
+  if (kind === 'given') {
+    if (detourPort !== undefined)
+      throw new Error(
+        'a Kafka that is given by KAFKA_BROKERS gets no further listener: unset it for this run',
+      )
+    return givenStack(environment)
+  }
 
   const unlock = await lockFolder(dataDir)
   try {
     if (fresh) await rm(dataDir, { recursive: true, force: true })
-    const stack =
-      kind === 'docker' ? await startDockerStack({ dataDir, log }) : await startJavaStack({ dataDir, log })
+    const stack = await startKind(kind, options, { dataDir, fresh, keepData, log, detourPort })
     const stop = async () => {
       try {
         await stack.stop()
@@ -63,6 +91,23 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
   } catch (error) {
     await unlock()
     throw error
+  }
+}
+
+async function startKind(
+  kind: 'docker' | 'java',
+  options: LocalStackOptions,
+  start: StackStart,
+): Promise<LocalStack> {
+  if (kind === 'java') return startJavaStack(start)
+  try {
+    return await startDockerStack(start)
+  } catch (error) {
+    // Asked for by name, or nothing to fall back on: the engine's own words say more than ours would.
+    if (options.kind === 'docker' || (await javaProblem()) !== undefined) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    start.log(`a Docker engine answers, but not with these images (${reason}); taking Java instead`)
+    return startJavaStack(start)
   }
 }
 

@@ -51,7 +51,12 @@ function messageOf(error: unknown): string {
 try {
   const started = performance.now()
   const dataDir = join(DATA, 'up')
-  stack = await startLocalStack({ dataDir: join(dataDir, 'stack'), fresh: values.fresh, log: say })
+  stack = await startLocalStack({
+    dataDir: join(dataDir, 'stack'),
+    fresh: values.fresh,
+    keepData: true,
+    log: say,
+  })
   say(`Kafka and ClickHouse run (${stack.kind}, ${Math.round(performance.now() - started)} ms).`)
   installation = await startServices(stack, {
     dataDir: join(dataDir, 'services'),
