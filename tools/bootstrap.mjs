@@ -86,7 +86,9 @@ function installDependencies() {
   onlyWhenChanged(join(root, 'node_modules', '.tributary-dependencies'), [...manifests, ...patches], () => {
     step('installing the dependencies of pnpm-lock.yaml')
     const pnpm = join(tools, 'node_modules', '.bin', 'pnpm')
-    run(pnpm, ['install', '--frozen-lockfile'], { failed: 'pnpm could not install the dependencies.' })
+    run(pnpm, ['install', '--frozen-lockfile', '--reporter=append-only', '--loglevel=warn'], {
+      failed: 'pnpm could not install the dependencies.',
+    })
   })
 }
 

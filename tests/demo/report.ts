@@ -10,7 +10,7 @@ export function report(week: ShopWeek, result: WeekResult, colour: boolean): str
     const sign = holds ? '✓' : '✗'
     return colour ? `\x1b[${holds ? 32 : 31}m${sign}\x1b[0m` : sign
   }
-  const section = (title: string, rows: Row[]): string => `${bold(title)}\n${table(rows)}\n`
+  const section = (title: string, rows: Row[]): string => `${bold(title)}\n${table(rows)}`
   const { shown } = result
   const sourceRows = result.perSource.map((s): Row => [
     s.source,
@@ -48,16 +48,15 @@ export function report(week: ShopWeek, result: WeekResult, colour: boolean): str
       ['deliveries', result.reached.deliveriesStored],
       ['delivered, each signature verified', result.reached.deliveriesDelivered],
     ]),
-    section('Ledger', []) + `  ${ledgerLine(result.ledger.text)}\n`,
-    bold('Compared with what is true in this week'),
-    table(
+    `${bold('Ledger')}\n  ${ledgerLine(result.ledger.text)}\n`,
+    `${bold('Compared with what is true in this week')}\n${table(
       result.checks.map((c): Row => [
         mark(c.holds),
         c.what,
         c.found,
         c.holds ? '' : `expected ${c.expected}`,
       ]),
-    ),
+    )}`,
   ].join('\n')
 }
 
