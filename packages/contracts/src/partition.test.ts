@@ -20,3 +20,9 @@ test('a partition is never negative and always below the count', () => {
     expect(partition).toBeLessThan(7)
   }
 })
+
+test('a key as text lies where its bytes lie, whatever its length and letters', () => {
+  for (let length = 0; length < 200; length++)
+    for (const key of ['a'.repeat(length), 'é'.repeat(length), `${'0'.repeat(length)}\ud83d\ude00`])
+      expect(partitionOf(key, 97)).toBe(partitionOf(Buffer.from(key), 97))
+})

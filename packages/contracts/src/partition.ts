@@ -33,6 +33,21 @@ export function murmur2(data: Uint8Array): number {
 
 /** Partition of a key among `partitions`, 0-based. */
 export function partitionOf(key: string | Uint8Array, partitions: number): number {
-  const bytes = typeof key === 'string' ? Buffer.from(key) : key
+  const bytes = typeof key === 'string' ? bytesOf(key) : key
   return (murmur2(bytes) & 0x7fffffff) % partitions
+}
+
+/** Ids are 32 or 65 characters; a buffer of their own for each would cost more than the hash. */
+const scratch = Array.from({ length: 97 }, (_, length) => new Uint8Array(length))
+
+/** Of an ASCII text of usual length, in bytes that are used again at the next call. */
+function bytesOf(key: string): Uint8Array {
+  const bytes = scratch[key.length]
+  if (!bytes) return Buffer.from(key)
+  for (let i = 0; i < key.length; i++) {
+    const unit = key.charCodeAt(i)
+    if (unit > 0x7f) return Buffer.from(key)
+    bytes[i] = unit
+  }
+  return bytes
 }

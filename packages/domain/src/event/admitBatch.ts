@@ -1,4 +1,4 @@
-import { type Circumstances, type Verdict, admitEvent } from './admitEvent.ts'
+import { type Circumstances, type Verdict, admitEvent, sharedOf } from './admitEvent.ts'
 import { type ReceivedItem } from './readBody.ts'
 
 /** What is the same for all events of one request. */
@@ -17,21 +17,23 @@ export function admitBatch(
   circumstances: Circumstances,
   batch: BatchArrival,
 ): Verdict[] {
-  return items.map((item, index) => {
+  const shared = sharedOf(circumstances)
+  const { receivedMs, newMessageId, requestId } = batch
+  const verdicts: Verdict[] = []
+  for (const [index, item] of items.entries()) {
     if (index >= batch.maxEvents)
-      return {
+      verdicts.push({
         rejected: {
           code: 'too_many_events',
           message: `a batch holds ${batch.maxEvents} events at most; this is number ${index + 1}`,
         },
-      }
-    const { receivedMs, newMessageId } = batch
-    return admitEvent(item, circumstances, {
-      origin: originOf(batch.requestId, index),
-      receivedMs,
-      newMessageId,
-    })
-  })
+      })
+    else {
+      const arrival = { origin: originOf(requestId, index), receivedMs, newMessageId }
+      verdicts.push(admitEvent(item, circumstances, arrival, shared))
+    }
+  }
+  return verdicts
 }
 
 export function originOf(requestId: string, index: number): string {

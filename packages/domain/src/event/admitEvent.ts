@@ -7,7 +7,7 @@
  *  A3. An event that is accepted fits into one record of the events topic.
  */
 import { canonicalText, canonicalise, isCanonical, mayNeedCanonicalising } from './canonicalise.ts'
-import { type EventTimes, eventTimes } from './eventTime.ts'
+import { type EventTimes, type StatedTime, correctedTimes, statedTime } from './eventTime.ts'
 import { type EventType, eventTypes, isEventType } from './eventType.ts'
 import { isExactNumber, parseExact } from './exactJson.ts'
 import {
@@ -88,9 +88,9 @@ export interface AcceptedEvent extends EventTimes {
   readonly name: string
   readonly anchor: string
   readonly identifiers: readonly EventIdentifier[]
-  readonly previous?: EventIdentifier
+  readonly previous?: EventIdentifier | undefined
   readonly raw: Uint8Array
-  readonly payload?: Uint8Array
+  readonly payload?: Uint8Array | undefined
   readonly origin: string
   readonly identityRules: string
   readonly trusted: boolean
@@ -103,90 +103,135 @@ export type Verdict =
 
 const encoder = new TextEncoder()
 
-export function admitEvent(item: ReceivedItem, circumstances: Circumstances, arrival: Arrival): Verdict {
-  const { limits, mapping } = circumstances
-  const reject = (code: RejectionCode, message: string): Verdict => {
-    const messageId = isJsonObject(item.value)
-      ? messageIdOf(item.value, () => parseExact(item.text))
-      : undefined
-    return { rejected: { code, message, ...(messageId !== undefined && { messageId }) } }
+/** What the circumstances come to, worked out once for all events of a request. */
+export interface Shared {
+  /** Context and integrations beside the batch, when there is anything in them. */
+  readonly parts: JsonObject | undefined
+  /** The zone of local times. */
+  readonly zone: string | undefined
+  /** Said beside the batch: holds for every event. */
+  readonly sent: StatedTime
+  /** Stands in for an event that says nothing itself. */
+  readonly sentOtherwise: StatedTime
+  readonly originalOtherwise: StatedTime
+}
+
+export function sharedOf(circumstances: Circumstances): Shared {
+  const { shared, sentHeader, mapping } = circumstances
+  const zone = mapping?.zone ?? circumstances.zone
+  return {
+    parts: sharedParts(shared),
+    zone,
+    sent: statedTime(shared?.['sentAt'], zone),
+    sentOtherwise: statedTime(sentHeader, zone),
+    originalOtherwise: statedTime(shared?.['timestamp'], zone),
   }
+}
+
+export function admitEvent(
+  item: ReceivedItem,
+  circumstances: Circumstances,
+  arrival: Arrival,
+  shared: Shared = sharedOf(circumstances),
+): Verdict {
+  const { limits, mapping, rules } = circumstances
   if (item.bytes.length > limits.maxEventBytes)
-    return reject(
+    return rejected(
+      item,
       'event_too_large',
       `the event has ${item.bytes.length} bytes; this source takes ${limits.maxEventBytes} at most`,
     )
   if (item.depth > limits.maxDepth)
-    return reject('too_deep', `the event is nested ${item.depth} levels deep; ${limits.maxDepth} at most`)
-  if (!isJsonObject(item.value)) return reject('not_an_object', 'an event is a JSON object')
+    return rejected(
+      item,
+      'too_deep',
+      `the event is nested ${item.depth} levels deep; ${limits.maxDepth} at most`,
+    )
+  if (!isJsonObject(item.value)) return rejected(item, 'not_an_object', 'an event is a JSON object')
 
   let event: JsonObject = item.value
-  let exact: () => Json = () => parseExact(item.text)
+  let exact = (): Json => parseExact(item.text)
   let payload: Uint8Array | undefined
-  const shared = sharedParts(circumstances.shared)
-  if (mapping || shared || (mayNeedCanonicalising(item.text) && !isCanonical(item.value))) {
-    const derived = derive(exact(), mapping, shared)
-    if ('problem' in derived) return reject('does_not_map', derived.problem)
+  if (mapping || shared.parts || (mayNeedCanonicalising(item.text) && !isCanonical(item.value))) {
+    const derived = derive(exact(), mapping, shared.parts)
+    if ('problem' in derived) return rejected(item, 'does_not_map', derived.problem)
     event = derived.event
     exact = () => derived.event
     payload = encoder.encode(JSON.stringify(event))
     const bytes = item.bytes.length + payload.length
     if (bytes > limits.maxRecordBytes)
-      return reject(
+      return rejected(
+        item,
         'event_too_large',
         `the event and what is derived from it have ${bytes} bytes; a record holds ${limits.maxRecordBytes}`,
       )
   }
 
   const type = circumstances.type ?? event['type']
-  if (!isEventType(type)) return reject('unknown_type', `"type" is one of ${eventTypes.join(', ')}`)
-  const problem = fieldProblem(event, type)
-  if (problem) return reject(problem.code, problem.message)
+  if (!isEventType(type)) return rejected(item, 'unknown_type', `"type" is one of ${eventTypes.join(', ')}`)
+  const name = nameOf(event, type)
+  const problem = fieldProblem(event, type, name)
+  if (problem) return rejected(item, problem.code, problem.message)
   const sentMessageId = messageIdOf(event, exact)
   if (sentMessageId !== undefined && sentMessageId.length > MAX_MESSAGE_ID_LENGTH)
-    return reject(
+    return rejected(
+      item,
       'message_id_too_long',
       `"messageId" has ${sentMessageId.length} characters; ${MAX_MESSAGE_ID_LENGTH} at most`,
     )
 
-  const { identifiers, ignored } = findIdentifiers(event, circumstances.rules, {
+  const isGroup = type === 'group'
+  const { identifiers, ignored } = findIdentifiers(event, rules, {
     max: limits.maxIdentifiers,
-    isGroup: type === 'group',
+    isGroup,
     exact,
   })
   const previous =
     type === 'alias'
-      ? identifierOfType(event['previousId'], 'user_id', circumstances.rules, () =>
-          member(exact(), 'previousId'),
-        )
+      ? identifierOfType(event['previousId'], 'user_id', rules, () => member(exact(), 'previousId'))
       : undefined
   const messageId = sentMessageId ?? arrival.newMessageId()
-  const times = eventTimes(
-    statedTimes(event, circumstances),
+  const times = correctedTimes(
+    originalTime(event, shared),
+    shared.sent ?? statedTime(event['sentAt'], shared.zone) ?? shared.sentOtherwise,
     arrival.receivedMs,
-    mapping?.zone ?? circumstances.zone,
   )
   const accepted: AcceptedEvent = {
-    ...times,
+    timeMs: times.timeMs,
+    originalMs: times.originalMs,
+    sentMs: times.sentMs,
+    receivedMs: times.receivedMs,
+    flags: times.flags,
     messageId,
     messageIdGenerated: sentMessageId === undefined,
     sourceId: circumstances.sourceId,
     type,
-    name: nameOf(event, type),
+    name,
     anchor: identifiers[0]?.id ?? circumstances.digest([circumstances.sourceId, messageId]),
     identifiers,
-    ...(previous && { previous }),
+    previous,
     raw: item.bytes,
-    ...(payload && { payload }),
+    payload,
     origin: arrival.origin,
-    identityRules: circumstances.rules.hash,
+    identityRules: rules.hash,
     trusted: circumstances.trusted,
     epoch: circumstances.epoch,
   }
   return { accepted, ignored }
 }
 
-/** Context and integrations beside the batch, when there is anything in them. */
+function rejected(item: ReceivedItem, code: RejectionCode, message: string): Verdict {
+  const messageId = isJsonObject(item.value)
+    ? messageIdOf(item.value, () => parseExact(item.text))
+    : undefined
+  return { rejected: { code, message, ...(messageId !== undefined && { messageId }) } }
+}
+
+/** Its own original time, else its timestamp, else that of the batch. */
+function originalTime(event: JsonObject, shared: Shared): StatedTime {
+  return statedTime(event['originalTimestamp'] ?? event['timestamp'], shared.zone) ?? shared.originalOtherwise
+}
+
 function sharedParts(shared: JsonObject | undefined): JsonObject | undefined {
   if (!shared) return undefined
   const parts: JsonObject = {}
@@ -219,8 +264,10 @@ function merge(base: JsonObject, over: JsonObject): JsonObject {
   return out
 }
 
-function fieldProblem(event: JsonObject, type: EventType): Rejection | undefined {
-  for (const key of ['properties', 'traits', 'context']) {
+const OBJECT_FIELDS = ['properties', 'traits', 'context'] as const
+
+function fieldProblem(event: JsonObject, type: EventType, name: string): Rejection | undefined {
+  for (const key of OBJECT_FIELDS) {
     const value = event[key]
     if (value !== undefined && value !== null && !isJsonObject(value))
       return { code: 'invalid_field', message: `"${key}" is a JSON object, or left out` }
@@ -230,7 +277,7 @@ function fieldProblem(event: JsonObject, type: EventType): Rejection | undefined
       code: 'missing_event_name',
       message: 'a track event has its name in "event", a text that is not blank',
     }
-  if (nameOf(event, type).length > MAX_NAME_LENGTH)
+  if (name.length > MAX_NAME_LENGTH)
     return { code: 'name_too_long', message: `the name has more than ${MAX_NAME_LENGTH} characters` }
   if (type === 'group' && !isId(event['groupId']))
     return { code: 'missing_group_id', message: 'a group event has a "groupId", a text or a whole number' }
@@ -267,14 +314,4 @@ function messageIdOf(event: JsonObject, exact: () => Json): string | undefined {
 
 function member(value: Json, key: string): Json | undefined {
   return isJsonObject(value) ? value[key] : undefined
-}
-
-function statedTimes(
-  event: JsonObject,
-  { shared, sentHeader }: Circumstances,
-): { original: unknown; sent: unknown } {
-  return {
-    original: event['originalTimestamp'] ?? event['timestamp'] ?? shared?.['timestamp'],
-    sent: shared?.['sentAt'] ?? event['sentAt'] ?? sentHeader,
-  }
 }

@@ -7,25 +7,32 @@ import { type Json, setOwn } from './json.ts'
 
 const REPLACEMENT = '\uFFFD'
 /** NUL, and surrogates that stand alone (with the flag u a pair is one code point and does not match). */
-const NOT_CANONICAL = /[\0\p{Surrogate}]/u
 const ALL_NOT_CANONICAL = /[\0\p{Surrogate}]/gu
 
 /** The text with every NUL and lone surrogate replaced by U+FFFD. */
 export function canonicalText(text: string): string {
-  return NOT_CANONICAL.test(text) ? text.replace(ALL_NOT_CANONICAL, REPLACEMENT) : text
+  return isCanonicalText(text) ? text : text.replace(ALL_NOT_CANONICAL, REPLACEMENT)
 }
+
+/** The engine knows of most texts that they are well-formed without looking at them. */
+function isCanonicalText(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0')
+}
+
+/** Escapes of NUL and of surrogates, paired or not. "\u00e9", as some SDKs write every "é", is neither. */
+const SUSPICIOUS = /\\u(?:0000|[dD][89a-fA-F])/
 
 /**
  * Whether text that came out of JSON can hold what is not canonical: only a \u escape can write NUL or a lone
  * surrogate, and U+FFFD stands where the bytes were no UTF-8.
  */
 export function mayNeedCanonicalising(jsonText: string): boolean {
-  return jsonText.includes('\\u') || jsonText.includes(REPLACEMENT)
+  return (jsonText.includes('\\u') && SUSPICIOUS.test(jsonText)) || jsonText.includes(REPLACEMENT)
 }
 
 /** Whether every text in the value, keys included, is canonical and no replacement stands in it. */
 export function isCanonical(value: Json): boolean {
-  if (typeof value === 'string') return !NOT_CANONICAL.test(value) && !value.includes(REPLACEMENT)
+  if (typeof value === 'string') return isCanonicalText(value) && !value.includes(REPLACEMENT)
   if (value === null || typeof value !== 'object' || isExactNumber(value)) return true
   if (Array.isArray(value)) return value.every(isCanonical)
   return Object.entries(value).every(([key, each]) => isCanonical(key) && isCanonical(each))

@@ -2,7 +2,7 @@
  * When an event happened, by the sender's clock set right: received − (sent − original). All four times are kept,
  * and why the result is what it is.
  */
-import { readTime } from './readTime.ts'
+import { type ReadTime, readTime } from './readTime.ts'
 
 export type TimeFlag =
   /** There was no usable time of sending to correct the sender's clock with. */
@@ -18,13 +18,20 @@ export type TimeFlag =
 
 export interface EventTimes {
   readonly timeMs: number
-  readonly originalMs?: number
-  readonly sentMs?: number
+  readonly originalMs?: number | undefined
+  readonly sentMs?: number | undefined
   readonly receivedMs: number
   readonly flags: readonly TimeFlag[]
 }
 
-/** What was said about time, as it stands in the JSON; null counts as not said. */
+/** A time as it was said, once it has been read: not said (null counts as that), not readable, or read. */
+export type StatedTime = ReadTime | 'unreadable' | undefined
+
+export function statedTime(value: unknown, zone: string | undefined): StatedTime {
+  return value === undefined || value === null ? undefined : (readTime(value, zone) ?? 'unreadable')
+}
+
+/** What was said about time, as it stands in the JSON. */
 export interface StatedTimes {
   readonly original?: unknown
   readonly sent?: unknown
@@ -34,28 +41,32 @@ export interface StatedTimes {
 export const MAX_FUTURE_MS = 5 * 60_000
 
 export function eventTimes(stated: StatedTimes, receivedMs: number, zone?: string): EventTimes {
+  return correctedTimes(statedTime(stated.original, zone), statedTime(stated.sent, zone), receivedMs)
+}
+
+const NO_FLAGS: readonly TimeFlag[] = []
+
+/** The same for times that have been read: the time of sending is one for a whole batch. */
+export function correctedTimes(original: StatedTime, sent: StatedTime, receivedMs: number): EventTimes {
+  const originalMs = typeof original === 'object' ? original.ms : undefined
+  const sentMs = typeof sent === 'object' ? sent.ms : undefined
   const flags: TimeFlag[] = []
-  const original = stated.original == null ? undefined : readTime(stated.original, zone)
-  const sent = stated.sent == null ? undefined : readTime(stated.sent, zone)
-
   let timeMs = receivedMs
-  if (!original) flags.push('missing')
-  else if (!sent) {
-    timeMs = original.ms
+  if (originalMs === undefined) flags.push('missing')
+  else if (sentMs === undefined) {
+    timeMs = originalMs
     flags.push('uncorrected')
-  } else timeMs = receivedMs - (sent.ms - original.ms)
+  } else timeMs = receivedMs - (sentMs - originalMs)
 
-  if ((stated.original != null && !original) || (stated.sent != null && !sent)) flags.push('unreadable')
+  if (original === 'unreadable' || sent === 'unreadable') flags.push('unreadable')
   if (timeMs > receivedMs + MAX_FUTURE_MS) {
     timeMs = receivedMs
     flags.push('future')
   }
-  if (original?.zoneAssumed || sent?.zoneAssumed) flags.push('zone-assumed')
-  return {
-    timeMs,
-    ...(original && { originalMs: original.ms }),
-    ...(sent && { sentMs: sent.ms }),
-    receivedMs,
-    flags,
-  }
+  if (zoneAssumed(original) || zoneAssumed(sent)) flags.push('zone-assumed')
+  return { timeMs, originalMs, sentMs, receivedMs, flags: flags.length === 0 ? NO_FLAGS : flags }
+}
+
+function zoneAssumed(time: StatedTime): boolean {
+  return typeof time === 'object' && time.zoneAssumed
 }

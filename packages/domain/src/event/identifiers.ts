@@ -14,6 +14,7 @@ import { type Json, isJsonObject } from './json.ts'
 import { type NormaliseFailure, type NormalisePhone, normaliseIdentifier } from './normalise.ts'
 import { type Path, parsePath, readPath } from './path.ts'
 import { type IsPlaceholder, createIsPlaceholder } from './placeholder.ts'
+import { type RecentlySeen, createRecentlySeen } from './recentlySeen.ts'
 
 export interface EventIdentifier {
   readonly type: string
@@ -59,7 +60,19 @@ interface PreparedType {
   readonly paths: readonly Path[]
   readonly pattern: RegExp | undefined
   readonly blocked: ReadonlySet<string>
+  /** What became of a text under these rules: a function of both, so it may be remembered. */
+  readonly seen: RecentlySeen<ReadIdentifier>
 }
+
+type ReadIdentifier = EventIdentifier | { readonly reason: IgnoredReason }
+
+/**
+ * Texts remembered per type, at most twice as many. The visitors of some minutes of a busy shop; with texts of the length
+ * below about 8 MB per type, at the very most 20.
+ */
+const REMEMBERED_TEXTS = 16_384
+/** Longer ones, UTF-16 units, are worked out each time: identifiers are shorter, and the memory is bounded. */
+const MAX_REMEMBERED_LENGTH = 128
 
 const EXTERNAL_IDS: Path = ['context', 'externalIds']
 
@@ -83,6 +96,7 @@ export function prepareRules(
       paths,
       pattern: rule.pattern === undefined ? undefined : new RegExp(`^(?:${rule.pattern})$`, 'u'),
       blocked: new Set(blocked),
+      seen: createRecentlySeen(REMEMBERED_TEXTS),
     }
   })
   return { hash: rules.hash, types, isPlaceholder: createIsPlaceholder(rules.placeholders), ...ports }
@@ -98,38 +112,50 @@ export function findIdentifiers(
   options: { readonly max: number; readonly isGroup: boolean; readonly exact: () => Json },
 ): FoundIdentifiers {
   const identifiers: EventIdentifier[] = []
-  const ignored: IgnoredIdentifier[] = []
+  let ignored: IgnoredIdentifier[] | undefined
   const external = readPath(event, EXTERNAL_IDS)
-  const externalIds = Array.isArray(external) ? external : []
 
   for (const type of prepared.types) {
-    const name = type.rule.type
-    const add = (value: Json | undefined, path: Path): void => {
-      if (value === undefined || value === null) return
-      const found = identifierOf(value, type, prepared, () => readPath(options.exact(), path))
-      if ('reason' in found) ignored.push({ type: name, reason: found.reason })
-      else if (identifiers.some((each) => each.type === name && each.value === found.value)) return
-      else if (identifiers.length === options.max) ignored.push({ type: name, reason: 'too_many' })
-      else
-        identifiers.push({
-          type: name,
-          value: found.value,
-          id: prepared.hashIdentifier(name, type.rule.normaliserVersion, found.value),
-        })
-    }
     for (const path of type.paths) {
       // The traits of a group event are the group's, not the person's.
       if (options.isGroup && path[0] === 'traits') continue
-      add(readPath(event, path), path)
+      const value = readPath(event, path)
+      if (value === undefined || value === null) continue
+      const reason = add(identifiers, value, path, type, prepared, options)
+      if (reason) (ignored ??= []).push({ type: type.rule.type, reason })
     }
-    externalIds.forEach((each, index) => {
-      if (!isJsonObject(each) || each['type'] !== name) return
+    if (!Array.isArray(external)) continue
+    for (const [index, each] of external.entries()) {
+      if (!isJsonObject(each) || each['type'] !== type.rule.type) continue
       // Ids of other collections name things, not persons.
-      if (each['collection'] !== undefined && each['collection'] !== 'users') return
-      add(each['id'], [...EXTERNAL_IDS, String(index), 'id'])
-    })
+      if (each['collection'] !== undefined && each['collection'] !== 'users') continue
+      const value = each['id']
+      if (value === undefined || value === null) continue
+      const path = [...EXTERNAL_IDS, String(index), 'id']
+      const reason = add(identifiers, value, path, type, prepared, options)
+      if (reason) (ignored ??= []).push({ type: type.rule.type, reason })
+    }
   }
-  return { identifiers, ignored }
+  return { identifiers, ignored: ignored ?? NOTHING_IGNORED }
+}
+
+const NOTHING_IGNORED: readonly IgnoredIdentifier[] = []
+
+/** Why it was not added; nothing when it was, or is there already. */
+function add(
+  identifiers: EventIdentifier[],
+  value: Json,
+  path: Path,
+  type: PreparedType,
+  prepared: PreparedRules,
+  options: { readonly max: number; readonly exact: () => Json },
+): IgnoredReason | undefined {
+  const found = readIdentifier(value, type, prepared, () => readPath(options.exact(), path))
+  if ('reason' in found) return found.reason
+  for (const each of identifiers) if (each.type === found.type && each.value === found.value) return undefined
+  if (identifiers.length >= options.max) return 'too_many'
+  identifiers.push(found)
+  return undefined
 }
 
 /** One value as an identifier of a type, for a value that stands elsewhere (previousId). */
@@ -141,27 +167,38 @@ export function identifierOfType(
 ): EventIdentifier | undefined {
   const type = prepared.types.find((each) => each.rule.type === typeName)
   if (!type || value === undefined || value === null) return undefined
-  const found = identifierOf(value, type, prepared, exact)
-  if ('reason' in found) return undefined
-  const id = prepared.hashIdentifier(typeName, type.rule.normaliserVersion, found.value)
-  return { type: typeName, value: found.value, id }
+  const found = readIdentifier(value, type, prepared, exact)
+  return 'reason' in found ? undefined : found
 }
 
-function identifierOf(
+const WRONG_TYPE: ReadIdentifier = { reason: 'wrong_type' }
+
+function readIdentifier(
   value: Json,
   type: PreparedType,
   prepared: PreparedRules,
   exact: () => Json | undefined,
-): { readonly value: string } | { readonly reason: IgnoredReason } {
+): ReadIdentifier {
   const text = textOf(value, exact)
-  if (text === undefined) return { reason: 'wrong_type' }
+  if (text === undefined) return WRONG_TYPE
+  if (text.length > MAX_REMEMBERED_LENGTH) return identifierOf(text, type, prepared)
+  const seen = type.seen.get(text)
+  if (seen) return seen
+  const read = identifierOf(text, type, prepared)
+  type.seen.set(text, read)
+  return read
+}
+
+function identifierOf(text: string, type: PreparedType, prepared: PreparedRules): ReadIdentifier {
   if (prepared.isPlaceholder(text)) return { reason: text.trim() === '' ? 'blank' : 'placeholder' }
   const normalised = normaliseIdentifier(type.rule.normaliser, text, prepared.phone)
   if ('failure' in normalised) return { reason: normalised.failure }
   if (prepared.isPlaceholder(normalised.value)) return { reason: 'placeholder' }
   if (type.pattern && !type.pattern.test(normalised.value)) return { reason: 'pattern' }
   if (type.blocked.has(normalised.value)) return { reason: 'blocked' }
-  return normalised
+  const { type: name, normaliserVersion } = type.rule
+  const { value } = normalised
+  return { type: name, value, id: prepared.hashIdentifier(name, normaliserVersion, value) }
 }
 
 /** A text as it is, a whole number as all its digits; undefined for what is neither. */

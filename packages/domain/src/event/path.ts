@@ -16,9 +16,17 @@ export function parsePath(text: string): Path | undefined {
 export function readPath(value: Json | undefined, path: Path): Json | undefined {
   let at: Json | undefined = value
   for (const part of path) {
-    if (isJsonObject(at)) at = Object.hasOwn(at, part) ? at[part] : undefined
-    else if (Array.isArray(at)) at = /^(0|[1-9][0-9]{0,8})$/.test(part) ? at[Number(part)] : undefined
-    else return undefined
+    if (typeof at !== 'object' || at === null) return undefined
+    if (Array.isArray(at)) at = /^(0|[1-9][0-9]{0,8})$/.test(part) ? at[Number(part)] : undefined
+    else {
+      const found: Json | undefined = at[part]
+      // Of what JSON holds nothing is undefined, and what objects inherit is no JSON.
+      at = found === undefined || (INHERITED.has(part) && !Object.hasOwn(at, part)) ? undefined : found
+    }
+    if (at === undefined) return undefined
   }
   return at
 }
+
+/** Names that every object answers to. */
+const INHERITED: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype))

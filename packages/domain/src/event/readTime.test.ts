@@ -109,3 +109,27 @@ test('an unknown zone is known to be none', () => {
   expect(isTimeZone('Europe/Paris')).toBe(true)
   expect(isTimeZone('Europe/Atlantis')).toBe(false)
 })
+
+test('the short cut for what JavaScript writes gives what any other way of writing it gives', () => {
+  const part = (digits: number) =>
+    fc.nat({ max: 10 ** digits - 1 }).map((n) => String(n).padStart(digits, '0'))
+  const near = (from: number, to: number) =>
+    fc.integer({ min: from, max: to }).map((n) => String(n).padStart(2, '0'))
+  const written = fc
+    .tuple(
+      fc.oneof(fc.constantFrom('2024', '2026', '1999', '0099', '9999'), part(4)),
+      fc.oneof(near(1, 12), part(2)),
+      fc.oneof(near(1, 31), part(2)),
+      fc.oneof(near(0, 24), part(2)),
+      fc.oneof(near(0, 60), part(2)),
+      fc.oneof(near(0, 61), part(2)),
+      part(3),
+    )
+    .map(([y, mo, d, h, mi, s, ms]) => `${y}-${mo}-${d}T${h}:${mi}:${s}.${ms}`)
+  fc.assert(
+    fc.property(written, (local) => {
+      expect(readTime(`${local}Z`)).toEqual(readTime(`${local}+00:00`))
+    }),
+    { numRuns: 2000 },
+  )
+})

@@ -26,10 +26,41 @@ const NUMERIC = /^-?\d{1,16}(?:\.\d{1,9})?$/
 export function readTime(value: unknown, zone?: string): ReadTime | undefined {
   if (typeof value === 'number') return fromEpoch(value)
   if (typeof value !== 'string') return undefined
+  const usual = fromUsual(value)
+  if (usual !== undefined) return { ms: usual, zoneAssumed: false }
   const text = value.trim()
   if (NUMERIC.test(text)) return fromEpoch(Number(text))
   const match = ISO.exec(text)
   return match ? fromIso(match, zone) : undefined
+}
+
+const USUAL = 'dddd-dd-ddTdd:dd:dd.dddZ'
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+
+/** What nearly every SDK writes, JavaScript's toISOString; undefined for anything else, also when it is a time. */
+function fromUsual(text: string): number | undefined {
+  if (text.length !== USUAL.length || text.charCodeAt(23) !== 0x5a || text.charCodeAt(10) !== 0x54)
+    return undefined
+  for (let i = 0; i < 23; i++) {
+    const unit = text.charCodeAt(i)
+    const expected = USUAL.charCodeAt(i)
+    if (expected === 0x64 ? unit < 0x30 || unit > 0x39 : unit !== expected) return undefined
+  }
+  const year = digits(text, 0) * 100 + digits(text, 2)
+  const month = digits(text, 5)
+  const day = digits(text, 8)
+  const [hour, minute, second] = [digits(text, 11), digits(text, 14), digits(text, 17)]
+  // Days and years that need a closer look are looked at more closely.
+  if (year < 1000 || month < 1 || month > 12 || day < 1 || day > DAYS[month - 1]!) return undefined
+  if (hour > 23 || minute > 59 || second > 59) return undefined
+  return (
+    Date.UTC(year, month - 1, day, hour, minute, second) + digits(text, 20) * 10 + text.charCodeAt(22) - 0x30
+  )
+}
+
+/** Two of them, as a number. */
+function digits(text: string, at: number): number {
+  return text.charCodeAt(at) * 10 + text.charCodeAt(at + 1) - 0x30 * 11
 }
 
 function fromEpoch(value: number): ReadTime | undefined {

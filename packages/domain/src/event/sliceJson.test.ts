@@ -104,3 +104,20 @@ test('any bytes at all end in a slice or a problem', () => {
     }),
   )
 })
+
+test('a string of any length ends where it ends, however many backslashes stand before its quotes', () => {
+  const piece = fc.constantFrom('x', 'x'.repeat(63), 'x'.repeat(64), 'x'.repeat(65), '\\', '"', '\\"', 'é')
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
+      const value = JSON.stringify(pieces.join(''))
+      for (const text of [value, `{"k":${value}}`, `[${value},1]`]) {
+        const bytes = bytesOf(`${text} "after"`)
+        expect(sliceValue(bytes, 0)).toMatchObject({ start: 0, end: bytesOf(text).length })
+        expect(sliceValue(bytesOf(text.slice(0, -1)), 0)).toEqual(
+          text === value ? { problem: expect.any(String), at: expect.any(Number) } : expect.anything(),
+        )
+      }
+    }),
+    { numRuns: 500 },
+  )
+})

@@ -60,14 +60,31 @@ export function skipSpace(bytes: Uint8Array, at: number): number {
   return i
 }
 
+/** Strings longer than this, bytes, are searched by the engine: a call costs as much as looking at so many. */
+const LOOKED_AT = 64
+
 /** Index after the string that opens at `at`, or -1 when it never closes. */
 function endOfString(bytes: Uint8Array, at: number): number {
   const length = bytes.length
+  const near = Math.min(length, at + LOOKED_AT)
   let i = at + 1
-  while (i < length) {
+  while (i < near) {
     const byte = bytes[i]!
     if (byte === QUOTE) return i + 1
     i += byte === BACKSLASH ? 2 : 1
+  }
+  return i < length ? endOfLongString(bytes, i) : -1
+}
+
+/** The same from a place in the string that no backslash stands before. */
+function endOfLongString(bytes: Uint8Array, from: number): number {
+  let quote = bytes.indexOf(QUOTE, from)
+  while (quote >= 0) {
+    let before = quote
+    while (before > from && bytes[before - 1] === BACKSLASH) before--
+    // An even number of them escape each other.
+    if ((quote - before) % 2 === 0) return quote + 1
+    quote = bytes.indexOf(QUOTE, quote + 1)
   }
   return -1
 }
@@ -97,15 +114,8 @@ function sliceNested(bytes: Uint8Array, at: number): Slice | SliceProblem {
     const kind = OUTSIDE[bytes[i]!]
     if (kind === 0) i++
     else if (kind === 1) {
-      i++
-      for (;;) {
-        const byte = bytes[i]
-        if (byte === QUOTE) break
-        if (byte === BACKSLASH) i += 2
-        else if (byte === undefined) return { problem: 'a string is never closed', at: length }
-        else i++
-      }
-      i++
+      i = endOfString(bytes, i)
+      if (i < 0) return { problem: 'a string is never closed', at: length }
     } else if (kind === 2) {
       level++
       if (level > depth) depth = level

@@ -13,6 +13,7 @@ import {
 } from '@tributary/domain'
 import { type KeyHolder } from '../sources/sourceBook.ts'
 import { type Answer, refuse } from './answer.ts'
+import { bodyText } from './bodyText.ts'
 import { type Route } from './route.ts'
 
 /**
@@ -32,14 +33,12 @@ export interface EventsRead {
 
 type EventRoute = Extract<Route, { kind: 'batch' | 'single' }>
 
-const decode = (bytes: Uint8Array, start: number, end: number): string =>
-  (bytes as Buffer).toString('utf8', start, end)
-
 export function readEvents(
   route: EventRoute,
   body: Buffer,
   limits: { readonly maxEvents: number; readonly maxDepth: number },
 ): EventsRead | { readonly refused: Answer } {
+  const decode = bodyText(body)
   if (route.kind === 'single') {
     const item = readSingle(body, decode)
     if ('code' in item) return refused(item)
