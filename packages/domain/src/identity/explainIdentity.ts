@@ -5,7 +5,8 @@ import { type Evidence, type EvidenceMember } from './evidence.ts'
 import { type Fact } from './fact.ts'
 import { type ReadIdentityRows } from './identityState.ts'
 import { type IdentityView } from './identityView.ts'
-import { type Conflict, type Link, type Refusal, resolveComponent } from './resolveComponent.ts'
+import { type Link } from './link.ts'
+import { type Conflict, type Refusal, resolveComponent } from './resolveComponent.ts'
 
 export type ExplanationStep =
   /** Two identifiers that belong together, and by what. */
@@ -72,7 +73,7 @@ export function explainIdentity(
   if (path) steps.push(...path.map((edge) => stepOf(edge)))
   if (steps.length === 0) {
     const clusterOf = (id: string): readonly EvidenceMember[] =>
-      resolved.clusters.find((cluster) => cluster.some((each) => each.id === id)) ?? []
+      resolved.clusters.find(({ members }) => members.some((each) => each.id === id))?.members ?? []
     steps.push(...seenWithBoth(view, clusterOf(a.id), clusterOf(b.id), resolved.contested))
   }
   return { a, b, together: false, steps }

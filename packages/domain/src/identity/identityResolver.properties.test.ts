@@ -2,10 +2,14 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { readyRules } from './resolverRules.ts'
 import { viewIdentity } from './identityView.ts'
+import { type Learned } from './learn.ts'
+import { type LinkPlace, comparePlaces } from './link.ts'
+import { resolveComponent } from './resolveComponent.ts'
 import {
   arbitraryEvidence,
   arbitraryProgram,
   arbitraryRules,
+  arbitraryStream,
   type Program,
 } from './testing/arbitraryPrograms.ts'
 import { type Scenario, createScenario, evidence, fact } from './testing/identityScenario.ts'
@@ -53,6 +57,46 @@ function withDefaults(a: Record<string, string>, b: Record<string, string>): Rec
   return { ...Object.fromEntries(Object.keys(b).map((id) => [id, `${id}-0`])), ...a }
 }
 
+/** What resolving everyone anew gives, beside what is kept. */
+function expectKeptAsRecomputed(it: Scenario): void {
+  const view = viewIdentity(it.rows)
+  const ids = [...it.rows.identifiers.range('', '~')].map(([id]) => id)
+  const { conflicts, clusters } = resolveComponent(view.componentOf(ids), view.rules)
+  const keptConflicts = Object.fromEntries(it.rows.conflicts.range('', '~'))
+  expect(keptConflicts).toEqual(
+    Object.fromEntries(conflicts.map((each) => [`${each.link.a.id}|${each.link.b.id}`, each])),
+  )
+  const rows = Object.fromEntries(it.rows.clusters.range('', '~'))
+  const worthARow = clusters.filter((each) => each.members.length > 1 || each.lastConflict)
+  expect(Object.fromEntries(Object.entries(rows).map(([id, row]) => [id, row.counts]))).toEqual(
+    Object.fromEntries(worthARow.map((each) => [each.members[0]!.id, Object.fromEntries(each.counts)])),
+  )
+  // The places may be later than they need be, never earlier; whether there is a conflict must be known.
+  const tooEarly = (kept: LinkPlace | undefined, least: LinkPlace | undefined): boolean =>
+    least !== undefined && (kept === undefined || comparePlaces(kept, least, view.rules) < 0)
+  const wrong = worthARow.filter(({ members, lastAccepted, lastConflict, separated }) => {
+    const row = rows[members[0]!.id]!
+    return (
+      (row.lastConflict === undefined) !== (lastConflict === undefined) ||
+      tooEarly(row.lastAccepted, lastAccepted) ||
+      tooEarly(row.lastConflict, lastConflict) ||
+      (separated && !row.separated)
+    )
+  })
+  expect(wrong).toEqual([])
+  const judged = viewIdentity(it.rows)
+  judged.judgeAgain(ids)
+  const linked = ids.filter((id) => judged.learned(id) && it.rows.identifiers.get(id)!.standing === 'linked')
+  const learnedOf = (id: string, from: Pick<Learned, 'seenWith' | 'evidenceRows'>) => [
+    id,
+    from.seenWith,
+    from.evidenceRows,
+  ]
+  expect(linked.map((id) => learnedOf(id, it.rows.identifiers.get(id)!))).toEqual(
+    linked.map((id) => learnedOf(id, judged.learned(id)!)),
+  )
+}
+
 describe('the resolver', () => {
   test('gives after every prefix what resolving everything at once gives', () => {
     fc.assert(
@@ -63,7 +107,38 @@ describe('the resolver', () => {
           expect(stateOf(it)).toEqual(oracleOf({ ...program, inputs: program.inputs.slice(0, index + 1) }))
         })
       }),
-      { numRuns: 800 },
+      { numRuns: 2_000 },
+    )
+  })
+
+  test('gives the same on streams of evidence, most of which it resolves by itself', () => {
+    const [all, recomputed] = [new Set<object>(), new Set<object>()]
+    fc.assert(
+      fc.property(arbitraryStream, (program) => {
+        const it = createScenario(program.rules)
+        program.inputs.forEach((input, index) => {
+          const resolution = it.feed(input)
+          if (input.kind === 'evidence') all.add(input)
+          if (input.kind === 'evidence' && resolution.recomputed) recomputed.add(input)
+          expect(stateOf(it)).toEqual(oracleOf({ ...program, inputs: program.inputs.slice(0, index + 1) }))
+        })
+        expectKeptAsRecomputed(it)
+      }),
+      { numRuns: 1_000 },
+    )
+    expect(recomputed.size / all.size).toBeLessThan(0.5)
+  })
+
+  test('keeps conflicts and clusters in every detail as recomputing everything gives them', () => {
+    fc.assert(
+      fc.property(arbitraryProgram, (program) => {
+        const it = createScenario(program.rules)
+        for (const input of program.inputs) {
+          it.feed(input)
+          expectKeptAsRecomputed(it)
+        }
+      }),
+      { numRuns: 500 },
     )
   })
 

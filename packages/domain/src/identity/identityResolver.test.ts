@@ -259,16 +259,32 @@ describe('rules and facts', () => {
 
   test('a weak identifier in more than 5,000 rows of evidence is shared', () => {
     const it = createScenario()
-    const rowsBefore = 4_999
-    // Straight into the rows: five thousand resolutions are not the point.
-    it.saw(['e1', 'a0'], 1)
-    for (let n = 1; n <= rowsBefore; n++) {
-      const seen = evidence(['e1', 'a0'], n, { sourceId: `s${n}` })
-      it.rows.evidence.put(seen.id, { ...seen, retracted: false })
-      it.rows.evidenceOf.put(`e1|${seen.id}`, true)
-    }
+    for (let n = 1; n <= 5_000; n++) it.saw(['e1', 'a0'], n, { sourceId: `s${n}` })
+    expect(it.profile('a0')).toBe('e1-0')
     it.saw(['e1', 'a1'], 2)
     expect(it.rows.identifiers.get('e1')?.standing).toBe('shared')
     expect(it.profile('a0')).toBe('a0-0')
+  })
+})
+
+describe('what a touch costs', () => {
+  test('of a thousand devices of one user the last is resolved without looking at the others', () => {
+    const it = createScenario()
+    const walked = Array.from({ length: 1_000 }, (_, n) => {
+      const device = `a${String(n).padStart(4, '0')}`
+      const first = it.saw(['u1', 'e1', device], 2 * n, { class: 'identify' })
+      return [first, it.saw(['u1', device], 2 * n + 1)]
+    })
+    expect(it.conflicts()).toHaveLength(950)
+    expect(walked.flat().filter((each) => each.recomputed)).toEqual([])
+  })
+
+  test('a late event of a user with a thousand devices is put in its place', () => {
+    const it = createScenario()
+    for (let n = 1; n <= 1_000; n++) it.saw(['u1', `a${n}`], n)
+    expect(it.profile('a50')).toBe('u1-0')
+    const late = it.saw(['u1', 'a0'], 0)
+    expect(late.recomputed).toBe(true)
+    expect(it.profiles('a0', 'a49', 'a50')).toEqual(['u1-0', 'u1-0', 'a50-0'])
   })
 })

@@ -6,7 +6,10 @@
  *  S2. What an input can change lies in the components of what it names, and of the neighbours of whatever changed
  *      its standing by it. Only those are resolved again.
  *  S3. Everyone has one profile: an identifier that does not link has its own.
+ *  S4. New evidence is resolved by itself where that gives the same (appendEvidence.ts); everything else walks through
+ *      the components it touches.
  */
+import { appendEvidence, isOrderIndifferent } from './appendEvidence.ts'
 import { type Evidence, MAX_EVIDENCE_MEMBERS, joinSightings } from './evidence.ts'
 import { type Fact, declared, factProblem, isLater } from './fact.ts'
 import {
@@ -121,6 +124,11 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
 
       const remembered = known && seen.members.some((each) => isRemembered(rows, each.id, known, joined))
       if (known && (retracted || (known.firstTimeMs === joined.firstTimeMs && !remembered))) return nothing()
+      // S4
+      const view = viewIdentity(rows, cache)
+      if (known && !remembered && isOrderIndifferent(rows, view, { ...joined, retracted })) return nothing()
+      const appended = known || retracted ? undefined : appendEvidence(rows, view, { ...joined, retracted })
+      if (appended) return appended
       // More evidence never makes a shared identifier less so: those need no second look.
       const recheck = seen.members.filter((each) => rows.identifiers.get(each.id)?.standing !== 'shared')
       return resolve(

@@ -3,7 +3,7 @@
  */
 import { type Evidence, type EvidenceMember } from './evidence.ts'
 import { type Fact } from './fact.ts'
-import { type Conflict } from './resolveComponent.ts'
+import { type Cluster, type Conflict } from './resolveComponent.ts'
 import { type ResolverRules } from './resolverRules.ts'
 
 /** Rows in byte order of their keys. A value handed in or out must not be changed afterwards. */
@@ -41,6 +41,12 @@ export interface IdentifierRow {
   /** As of `rulesVersion` and all its evidence. */
   readonly standing: Standing
   readonly rulesVersion: number
+  /**
+   * Of a weak identifier that nobody has declared shared or not: the known users that evidence shows it with, and how
+   * much evidence it is in, as of `rulesVersion`. What has become shared needs neither.
+   */
+  readonly seenWith: readonly string[]
+  readonly evidenceRows: number
   /** How many facts name it. */
   readonly facts: number
   /** How many conflicts have it as the better side. */
@@ -51,6 +57,14 @@ export interface IdentifierRow {
 
 export interface EvidenceRow extends Evidence {
   readonly retracted: boolean
+}
+
+/**
+ * What new evidence has to know of a cluster to be resolved without its members; key = its naming identifier. Absent
+ * for one that stands alone and has no conflict. `lastAccepted` and `lastConflict` may be later than they need be.
+ */
+export interface ClusterRow extends Omit<Cluster, 'members' | 'counts'> {
+  readonly counts: Readonly<Record<string, number>>
 }
 
 /** One row, key "rules". */
@@ -82,6 +96,7 @@ export interface IdentityRows {
   readonly membersOf: Rows<true>
   /** better identifier | other. */
   readonly conflicts: Rows<Conflict>
+  readonly clusters: Rows<ClusterRow>
 }
 
 export type ReadIdentityRows = {
@@ -107,7 +122,7 @@ export function* indexed(rows: ReadRows<unknown>, first: string, limit?: number)
 }
 
 /** Of an identifier whose standing has not been worked out yet; older than any rules. */
-const NEVER_JUDGED = -2
+export const NEVER_JUDGED = -2
 
 export function newIdentifierRow(member: EvidenceMember): IdentifierRow {
   return {
@@ -118,6 +133,8 @@ export function newIdentifierRow(member: EvidenceMember): IdentifierRow {
     sharedByFact: undefined,
     standing: 'linked',
     rulesVersion: NEVER_JUDGED,
+    seenWith: [],
+    evidenceRows: 0,
     facts: 0,
     conflicts: 0,
     profile: undefined,

@@ -17,14 +17,10 @@ import {
   RULES_KEY,
   indexed,
 } from './identityState.ts'
-import { type Component, type FactPair, type LinkedSet } from './resolveComponent.ts'
-import {
-  MAX_EVIDENCE_ROWS,
-  type ReadyRules,
-  type ResolverTypeRule,
-  defaultResolverRules,
-  readyRules,
-} from './resolverRules.ts'
+import { type LinkedSet } from './link.ts'
+import { type Learned, learn } from './learn.ts'
+import { type Component, type FactPair } from './resolveComponent.ts'
+import { type ReadyRules, defaultResolverRules, readyRules } from './resolverRules.ts'
 
 export interface IdentityView {
   readonly rules: ReadyRules
@@ -41,8 +37,12 @@ export interface IdentityView {
   standing(identifierId: string): Standing
   /** The stored standings of these are not to be trusted: works them out anew. */
   judgeAgain(identifierIds: Iterable<string>): void
+  /** What judging an identifier has found out about it, if it was judged. */
+  learned(identifierId: string): Learned | undefined
   /** Identifiers whose standing, as far as it was asked for, is another than the stored one. */
   changedStandings(): ReadonlySet<string>
+  /** Evidence as links see it; undefined when fewer than two of its members link. */
+  linkedSet(evidence: EvidenceRow): LinkedSet | undefined
   /** Everyone seen together with an identifier, or joined to it by a fact. */
   neighbours(identifierId: string): ReadonlySet<string>
   /** All that may decide about the linking ones among the seeds. */
@@ -74,6 +74,7 @@ export function viewIdentity(rows: ReadIdentityRows, cache: RulesCache = {}): Id
   const rowsSeen = new Map<string, IdentifierRow | undefined>()
   const standings = new Map<string, Standing>()
   const changed = new Set<string>()
+  const learned = new Map<string, Learned>()
 
   const row = (identifierId: string): IdentifierRow | undefined => {
     if (!rowsSeen.has(identifierId)) rowsSeen.set(identifierId, rows.identifiers.get(identifierId))
@@ -114,24 +115,12 @@ export function viewIdentity(rows: ReadIdentityRows, cache: RulesCache = {}): Id
       .filter((fact) => fact.kind !== 'retract' && !isRetracted(fact))
   }
 
-  /** Seen with too many known users, or in too much evidence (V1). */
-  const isLearnedShared = (identifierId: string, rule: ResolverTypeRule): boolean => {
-    if (rule.strong) return false
-    const users = new Map<string, Set<string>>()
-    const sets: string[] = []
-    for (const seen of activeEvidenceOf(identifierId)) {
-      const left = remaining(seen)
-      if (left.length < 2 || !left.some((each) => each.id === identifierId)) continue
-      sets.push(`${left.map((each) => each.id).join(',')}|${seen.class}|${seen.sourceId}`)
-      for (const each of left) {
-        if (!rules.ruleOf(each.type).strong) continue
-        const known = users.get(each.type) ?? new Set()
-        users.set(each.type, known.add(each.id))
-        if (rule.sharedAfter > 0 && known.size > rule.sharedAfter) return true
-      }
+  /** All evidence of an identifier with what is left of it; empty when it has been retracted. */
+  function* evidenceWith(identifierId: string): Iterable<readonly [EvidenceRow, readonly EvidenceMember[]]> {
+    for (const evidenceId of indexed(rows.evidenceOf, identifierId)) {
+      const seen = evidence(evidenceId)
+      if (seen) yield [seen, seen.retracted ? [] : remaining(seen)]
     }
-    // What is left of two sets may be the same set: it counts once, as if the blocked had never been seen.
-    return sets.length > MAX_EVIDENCE_ROWS && new Set(sets).size > MAX_EVIDENCE_ROWS
   }
 
   const judge = (identifierId: string): Standing => {
@@ -139,7 +128,11 @@ export function viewIdentity(rows: ReadIdentityRows, cache: RulesCache = {}): Id
     const known = row(identifierId)
     if (!known) return 'linked'
     if (known.sharedByFact) return known.sharedByFact === 'shared' ? 'shared' : 'linked'
-    return isLearnedShared(identifierId, rules.ruleOf(known.type)) ? 'shared' : 'linked'
+    const rule = rules.ruleOf(known.type)
+    if (rule.strong) return 'linked'
+    const found = learn(identifierId, rule, rules, evidenceWith(identifierId))
+    learned.set(identifierId, found)
+    return found.shared ? 'shared' : 'linked'
   }
   const note = (identifierId: string, found: Standing): Standing => {
     standings.set(identifierId, found)
@@ -175,6 +168,8 @@ export function viewIdentity(rows: ReadIdentityRows, cache: RulesCache = {}): Id
       for (const each of identifierIds) note(each, judge(each))
     },
     changedStandings: () => changed,
+    learned: (identifierId) => learned.get(identifierId),
+    linkedSet,
 
     neighbours(identifierId) {
       const found = new Set<string>()

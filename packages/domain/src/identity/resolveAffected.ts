@@ -10,6 +10,8 @@ import {
   profileOf,
 } from './identityState.ts'
 import { type IdentityView } from './identityView.ts'
+import { keepClusters } from './keepClusters.ts'
+import { keepIdentifier } from './keepIdentifier.ts'
 import {
   type Component,
   type Conflict,
@@ -33,6 +35,8 @@ export interface Resolution {
   readonly endedConflicts: number
   /** How many identifiers were looked at together. */
   readonly largestComponent: number
+  /** Whether components were walked through and resolved anew; otherwise the input was resolved by itself. */
+  readonly recomputed: boolean
   /** Why an input was not used. */
   readonly ignored?: string
 }
@@ -45,6 +49,7 @@ export function nothing(ignored?: string): Resolution {
     newConflicts: 0,
     endedConflicts: 0,
     largestComponent: 0,
+    recomputed: false,
     ...(ignored !== undefined && { ignored }),
   }
 }
@@ -76,6 +81,7 @@ export function resolveAffected(
     endedConflicts += ended
     keepRow(rows, view, identifierId, row, own.length, sent.get(identifierId))
   }
+  keepClusters(rows, placements, resolved.clusters)
   return {
     assignments,
     becameShared: [...view.changedStandings()]
@@ -85,6 +91,7 @@ export function resolveAffected(
     newConflicts,
     endedConflicts,
     largestComponent: component.members.length,
+    recomputed: true,
   }
 }
 
@@ -120,9 +127,10 @@ function placementsOf(
     (view.row(id)?.facts ?? 0) === 0 ? 0 : declared(view.activeFactsOf(id)).generation
   const homes = new Map<string, { name: ProfileName; size: number }>()
   for (const cluster of resolved.clusters) {
-    const identifierId = cluster[0]!.id
-    const home = { name: { identifierId, generation: generationOf(identifierId) }, size: cluster.length }
-    for (const each of cluster) homes.set(each.id, home)
+    const identifierId = cluster.members[0]!.id
+    const name = { identifierId, generation: generationOf(identifierId) }
+    const home = { name, size: cluster.members.length }
+    for (const each of cluster.members) homes.set(each.id, home)
   }
   return [...affected].flatMap((id): Placement[] => {
     const row = view.row(id)
@@ -173,20 +181,15 @@ function keepRow(
   conflicts: number,
   sent: AssignmentChange | undefined,
 ): void {
-  const standing = view.standing(identifierId)
-  const same =
-    row.standing === standing && row.rulesVersion === view.rulesVersion && row.conflicts === conflicts
-  if (same && !sent) return
-  rows.identifiers.put(identifierId, {
+  const learned = view.learned(identifierId)
+  keepIdentifier(rows, identifierId, row, {
     ...row,
-    standing,
+    standing: view.standing(identifierId),
     rulesVersion: view.rulesVersion,
     conflicts,
+    ...(learned && { seenWith: learned.seenWith, evidenceRows: learned.evidenceRows }),
     ...(sent && { generation: sent.generation, profile: sent.into }),
   })
-  if (!sent) return
-  if (row.profile) rows.membersOf.delete(indexKey(row.profile.identifierId, identifierId))
-  rows.membersOf.put(indexKey(sent.into.identifierId, identifierId), true)
 }
 
 function partsOf(identifierId: string, placements: readonly Placement[]): number {

@@ -9,17 +9,12 @@
  *      conflict, kept and shown.
  *  R4. With the policy `nobody`, a weak identifier seen with several known users (not joined) links nothing.
  */
-import { type EvidenceClass, type EvidenceMember, classStrength } from './evidence.ts'
+import { compareText } from './compareText.ts'
+import { type EvidenceMember } from './evidence.ts'
 import { groupBy } from './groupBy.ts'
+import { type Link, type LinkPlace, type LinkedSet, compareLinks, placeOf, starsOf } from './link.ts'
 import { type ReadyRules } from './resolverRules.ts'
-
-/** Evidence without the members that do not link; two or more remain. */
-export interface LinkedSet {
-  readonly evidenceId: string
-  readonly class: EvidenceClass
-  readonly firstTimeMs: number
-  readonly members: readonly EvidenceMember[]
-}
+import { type TypeCounts, type Unions, createUnions } from './unions.ts'
 
 /** Two identifiers that an operator joined or separated. */
 export interface FactPair {
@@ -38,16 +33,6 @@ export interface Component {
   readonly separations: readonly FactPair[]
 }
 
-/** One reason to unite two identifiers: the strongest and earliest there is for the pair. */
-export interface Link {
-  /** The better of the two: the centre of the star. */
-  readonly a: EvidenceMember
-  readonly b: EvidenceMember
-  readonly class: EvidenceClass
-  readonly timeMs: number
-  readonly because: { readonly kind: 'evidence' | 'fact'; readonly id: string }
-}
-
 export type Refusal =
   | { readonly reason: 'limit'; readonly type: string; readonly max: number }
   | { readonly reason: 'separated'; readonly factId: string }
@@ -57,9 +42,21 @@ export interface Conflict {
   readonly refusal: Refusal
 }
 
+/** Identifiers that are one person, and what the next evidence has to know of them to be resolved without them. */
+export interface Cluster {
+  /** Best first: the first names the profile. */
+  readonly members: readonly EvidenceMember[]
+  readonly counts: TypeCounts
+  /** The last link by evidence accepted within it. */
+  readonly lastAccepted: LinkPlace | undefined
+  /** The last refused link that has an end in it. Without one the cluster is a whole component. */
+  readonly lastConflict: LinkPlace | undefined
+  /** Whether a separation names one of its members. */
+  readonly separated: boolean
+}
+
 export interface ResolvedComponent {
-  /** Each sorted, best first: the first names the profile. */
-  readonly clusters: readonly (readonly EvidenceMember[])[]
+  readonly clusters: readonly Cluster[]
   readonly links: readonly Link[]
   readonly conflicts: readonly Conflict[]
   /** Seen with several known users under the policy `nobody`. */
@@ -88,16 +85,33 @@ export function resolveComponent(component: Component, rules: ReadyRules): Resol
   // R4, R2, R3
   const contested = rules.owner === 'nobody' ? contestedOf(component, unions.find, rules) : new Set<string>()
   const evidence = component.sets.filter((each) => each.class !== 'join')
-  for (const link of starsOf(evidence, contested, rules).sort((a, b) => compareLinks(a, b, rules)))
+  for (const link of [...starsOf(evidence, contested, rules)].sort((a, b) => compareLinks(a, b, rules)))
     consider(link, (a, b) => unions.separated(a, b) ?? unions.overLimit(a, b))
 
-  const clusters = groupBy(component.members, (each) => unions.find(each.id))
-  return {
-    clusters: [...clusters.values()].map((each) => each.sort(rules.compare)),
-    links,
-    conflicts,
-    contested,
-  }
+  return { clusters: clustersOf(component, unions, links, conflicts, rules), links, conflicts, contested }
+}
+
+/** Links and conflicts come in the order in which they were considered. */
+function clustersOf(
+  component: Component,
+  unions: Unions,
+  links: readonly Link[],
+  conflicts: readonly Conflict[],
+  rules: ReadyRules,
+): readonly Cluster[] {
+  const lastAccepted = new Map<string, LinkPlace>()
+  const lastConflict = new Map<string, LinkPlace>()
+  for (const link of links) if (link.class !== 'join') lastAccepted.set(unions.find(link.a.id), placeOf(link))
+  for (const { link } of conflicts)
+    for (const end of [link.a, link.b]) lastConflict.set(unions.find(end.id), placeOf(link))
+  const separated = new Set(component.separations.flatMap((each) => [each.a, each.b]))
+  return [...groupBy(component.members, (each) => unions.find(each.id))].map(([root, members]) => ({
+    members: members.sort(rules.compare),
+    counts: unions.countsOf(root),
+    lastAccepted: lastAccepted.get(root),
+    lastConflict: lastConflict.get(root),
+    separated: members.some((each) => separated.has(each.id)),
+  }))
 }
 
 function joinsOf(
@@ -133,53 +147,6 @@ function joinsOf(
   )
 }
 
-/** Each set as links from its best identifier to the others; of one pair and class strength only the first. */
-function starsOf(sets: readonly LinkedSet[], without: ReadonlySet<string>, rules: ReadyRules): Link[] {
-  const best = new Map<string, Link>()
-  for (const set of sets) {
-    const remaining = set.members.filter((each) => !without.has(each.id)).sort(rules.compare)
-    const [centre, ...others] = remaining
-    if (!centre) continue
-    for (const other of others) {
-      const link: Link = {
-        a: centre,
-        b: other,
-        class: set.class,
-        timeMs: set.firstTimeMs,
-        because: { kind: 'evidence', id: set.evidenceId },
-      }
-      const key = `${centre.id}|${other.id}`
-      const known = best.get(key)
-      if (!known || compareSamePair(link, known) < 0) best.set(key, link)
-    }
-  }
-  return [...best.values()]
-}
-
-/** Total over the links of different pairs (R2). */
-function compareLinks(x: Link, y: Link, rules: ReadyRules): number {
-  return (
-    classStrength(y.class) - classStrength(x.class) ||
-    rules.compareTypes(x.a.type, y.a.type) ||
-    rules.compareTypes(x.b.type, y.b.type) ||
-    x.timeMs - y.timeMs ||
-    compareText(x.a.id, y.a.id) ||
-    compareText(x.b.id, y.b.id)
-  )
-}
-
-function compareSamePair(x: Link, y: Link): number {
-  return (
-    classStrength(y.class) - classStrength(x.class) ||
-    x.timeMs - y.timeMs ||
-    compareText(x.because.id, y.because.id)
-  )
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
-}
-
 /** Weak identifiers seen with more than one known user, unless an authorised join says whose they are (R4). */
 function contestedOf(
   component: Component,
@@ -207,67 +174,4 @@ function contestedOf(
     if (users.size > 1 && !declaredOwner.has(`${find(weak)}|${type}`)) contested.add(weak)
   }
   return contested
-}
-
-/** Union-find that knows how many of each type a cluster holds and who may never meet in one. */
-function createUnions(component: Component, rules: ReadyRules) {
-  const parents = new Map(component.members.map((each) => [each.id, each.id]))
-  const sizes = new Map<string, number>()
-  const counts = new Map<string, Map<string, number>>()
-  const separations = component.separations
-    .filter((each) => parents.has(each.a) && parents.has(each.b))
-    .sort((x, y) => compareText(x.factId, y.factId))
-
-  const find = (id: string): string => {
-    let root = id
-    while (parents.get(root) !== root) root = parents.get(root)!
-    for (let each = id; each !== root;) {
-      const next = parents.get(each)!
-      parents.set(each, root)
-      each = next
-    }
-    return root
-  }
-
-  return {
-    find,
-    same: (a: string, b: string): boolean => find(a) === find(b),
-
-    unite(a: string, b: string): void {
-      let [into, from] = [find(a), find(b)]
-      if ((sizes.get(into) ?? 1) < (sizes.get(from) ?? 1)) [into, from] = [from, into]
-      parents.set(from, into)
-      sizes.set(into, (sizes.get(into) ?? 1) + (sizes.get(from) ?? 1))
-      const mine = counts.get(into)
-      for (const [type, count] of counts.get(from) ?? []) mine?.set(type, (mine.get(type) ?? 0) + count)
-      counts.delete(from)
-    },
-
-    /** From here on every group counts once per type it holds, however many it holds. */
-    contract(): void {
-      for (const each of component.members) {
-        const root = find(each.id)
-        const held = counts.get(root) ?? new Map<string, number>()
-        counts.set(root, held.set(each.type, 1))
-      }
-    },
-
-    separated(a: string, b: string): Refusal | undefined {
-      if (separations.length === 0) return undefined
-      const [x, y] = [find(a), find(b)]
-      const broken = separations.find((each) => {
-        const [p, q] = [find(each.a), find(each.b)]
-        return (p === x && q === y) || (p === y && q === x)
-      })
-      return broken && { reason: 'separated', factId: broken.factId }
-    },
-
-    overLimit(a: string, b: string): Refusal | undefined {
-      const [x, y] = [counts.get(find(a))!, counts.get(find(b))!]
-      const over = [...x.keys()]
-        .filter((type) => (x.get(type) ?? 0) + (y.get(type) ?? 0) > rules.limitOf(type) && y.has(type))
-        .sort(rules.compareTypes)[0]
-      return over === undefined ? undefined : { reason: 'limit', type: over, max: rules.limitOf(over) }
-    },
-  }
 }

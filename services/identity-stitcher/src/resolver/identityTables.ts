@@ -1,9 +1,11 @@
 /** The resolver's rows as tables of its task; all in one change log. */
 import { topics } from '@tributary/contracts'
 import {
+  ClusterState,
   ConflictState,
   EvidenceState,
   IdentifierState,
+  type LinkPlace as LinkPlaceMessage,
   RulesState,
   SharedByFact,
   Standing as StandingMessage,
@@ -11,12 +13,14 @@ import {
 } from '@tributary/contracts/generated/tributary/identity/v1/resolver_state'
 import { Fact as FactMessage } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import type {
+  ClusterRow,
   Conflict,
   EvidenceMember,
   EvidenceRow,
   Fact,
   IdentifierRow,
   IdentityRows,
+  LinkPlace,
   ReadIdentityRows,
   RulesRow,
   Standing,
@@ -74,6 +78,7 @@ const identifiersTable: TableSpec<IdentifierRow> = {
       sharedByFact: sharedByFactMessage(row.sharedByFact),
       standing: standings[row.standing],
       profile: row.profile && { ...row.profile },
+      seenWith: [...row.seenWith],
     }),
     from: (message) => ({
       ...message,
@@ -112,6 +117,25 @@ const conflictsTable: TableSpec<Conflict> = {
   codec: protobufCodec(ConflictState, { to: conflictMessage, from: conflictFrom }),
 }
 
+const clustersTable: TableSpec<ClusterRow> = {
+  name: 'clusters',
+  changeLog,
+  codec: protobufCodec(ClusterState, {
+    to: (row) => ({
+      counts: { ...row.counts },
+      lastAccepted: row.lastAccepted && linkPlaceMessage(row.lastAccepted),
+      lastConflict: row.lastConflict && linkPlaceMessage(row.lastConflict),
+      separated: row.separated,
+    }),
+    from: (message) => ({
+      counts: message.counts,
+      lastAccepted: message.lastAccepted && linkPlaceFrom(message.lastAccepted),
+      lastConflict: message.lastConflict && linkPlaceFrom(message.lastConflict),
+      separated: message.separated,
+    }),
+  }),
+}
+
 const evidenceOfTable = indexTable('evidenceOf')
 const factsOfTable = indexTable('factsOf')
 const membersOfTable = indexTable('membersOf')
@@ -126,6 +150,7 @@ export const resolverTables = [
   factsOfTable,
   membersOfTable,
   conflictsTable,
+  clustersTable,
 ] as readonly TableSpec<unknown>[]
 
 export function identityRows(context: Pick<StepContext, 'table'>): IdentityRows {
@@ -139,6 +164,7 @@ export function identityRows(context: Pick<StepContext, 'table'>): IdentityRows 
     factsOf: context.table(factsOfTable),
     membersOf: context.table(membersOfTable),
     conflicts: context.table(conflictsTable),
+    clusters: context.table(clustersTable),
   }
 }
 
@@ -154,6 +180,7 @@ export function readIdentityRows(view: StateView): ReadIdentityRows {
     factsOf: view.table(factsOfTable),
     membersOf: view.table(membersOfTable),
     conflicts: view.table(conflictsTable),
+    clusters: view.table(clustersTable),
   }
 }
 
@@ -176,6 +203,19 @@ function sharedByFactFrom(message: SharedByFact): IdentifierRow['sharedByFact'] 
 function standingFrom(message: StandingMessage): Standing {
   const found = (Object.keys(standings) as Standing[]).find((each) => standings[each] === message)
   return present(found, 'a standing')
+}
+
+function linkPlaceMessage(place: LinkPlace): LinkPlaceMessage {
+  return { ...place, class: classMessage(place.class) }
+}
+
+function linkPlaceFrom(message: LinkPlaceMessage): LinkPlace {
+  return {
+    class: present(classFrom(message.class), 'a class of evidence'),
+    a: message.a,
+    b: message.b,
+    timeMs: message.timeMs,
+  }
 }
 
 function conflictMessage({ link, refusal }: Conflict): ConflictState {

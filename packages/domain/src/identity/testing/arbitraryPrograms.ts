@@ -91,3 +91,43 @@ export const arbitraryProgram: fc.Arbitrary<Program> = fc
 
 /** Evidence only, of the same few identifiers. */
 export const arbitraryEvidence = evidenceInput
+
+/**
+ * Evidence as it comes in life: later and later but for a few, of users who are seen again and again with more devices
+ * and addresses, with low limits, and now and then a fact. Much of it is resolved by itself.
+ */
+export const arbitraryStream: fc.Arbitrary<Program> = fc
+  .array(
+    fc.record({
+      user: fc.constantFrom('u1', 'u2', undefined),
+      others: fc.uniqueArray(fc.constantFrom(...'e1 e2 p1 a1 a2 a3 a4 a5 a6 a7 a8 a9'.split(' ')), {
+        minLength: 1,
+        maxLength: 3,
+      }),
+      class: fc.constantFrom('co-occurrence' as const, 'identify' as const),
+      late: fc.integer({ min: 0, max: 9 }),
+      retract: fc.integer({ min: 0, max: 29 }),
+      pair: fc.uniqueArray(name, { minLength: 2, maxLength: 2 }),
+    }),
+    { minLength: 5, maxLength: 40 },
+  )
+  .chain((steps) =>
+    arbitraryRules.map((rules) => {
+      const inputs = steps.flatMap((step, index): readonly ResolverInput[] => {
+        const at = step.late === 0 ? Math.floor(index / 2) : index
+        const together = step.user ? [step.user, ...step.others] : step.others
+        const seen = evidence(together, at, { class: step.class, receivedTimeMs: index })
+        const id = `s${index}`
+        const said: readonly ResolverInput[] =
+          step.retract === 0
+            ? [{ kind: 'fact', fact: fact('retract', [], index, { id, retracts: seen.id }) }]
+            : step.retract === 1
+              ? [{ kind: 'fact', fact: fact('separate', step.pair, index, { id }) }]
+              : step.retract === 2
+                ? [{ kind: 'fact', fact: fact('join', step.pair, index, { id }) }]
+                : []
+        return together.length < 2 ? said : [{ kind: 'evidence', evidence: seen }, ...said]
+      })
+      return { rules, inputs }
+    }),
+  )
