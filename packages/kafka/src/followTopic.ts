@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaRecord } from './committedRecords.ts'
 import type { Kafka } from './connection.ts'
-import type { KafkaFault } from './kafkaFault.ts'
-import { listOffsets } from './listOffsets.ts'
+import { KafkaFault } from './kafkaFault.ts'
+import { listOffsets, type PartitionOffsets } from './listOffsets.ts'
 import { PartitionFetcher } from './partitionFetcher.ts'
 
 export interface FollowTopicOptions {
@@ -23,17 +24,17 @@ export interface FollowedTopic {
   stop(): Promise<void>
 }
 
+/** Pause before a broker that did not answer is asked again, ms. */
+const RETRY_MS = 500
+
 /**
  * Reads one partition from its start and goes on for ever, without a consumer group. Resolves once everything that
- * was committed when it was called has been handed over.
+ * was committed when it was called has been handed over. A broker that does not answer is waited for, at the start as
+ * later: rejects for what no retry repairs only.
  */
 export async function followTopic(kafka: Kafka, options: FollowTopicOptions): Promise<FollowedTopic> {
   const { topic, partition = 0, onRecord, onFatal } = options
-  const cluster = kafka.cluster()
-  const [bounds] = await listOffsets(cluster, topic, [partition]).finally(
-    () => void cluster.disconnect().catch(() => {}),
-  )
-  const { start, committedEnd } = bounds!
+  const { start, committedEnd } = await boundsOf(kafka, topic, partition)
   let position = Math.max(options.from ?? start, start)
   const fetcher = new PartitionFetcher(kafka)
   let stopped = false
@@ -79,5 +80,21 @@ export async function followTopic(kafka: Kafka, options: FollowTopicOptions): Pr
       stopped = true
       await fetcher.close()
     },
+  }
+}
+
+async function boundsOf(kafka: Kafka, topic: string, partition: number): Promise<PartitionOffsets> {
+  for (;;) {
+    const cluster = kafka.cluster()
+    try {
+      const [bounds] = await listOffsets(cluster, topic, [partition])
+      return bounds!
+    } catch (error) {
+      if (!(error instanceof KafkaFault) || !error.retriable) throw error
+      kafka.logger.warn({ reason: error.message }, 'Kafka does not answer; it is tried again until it works')
+    } finally {
+      void cluster.disconnect().catch(() => {})
+    }
+    await sleep(RETRY_MS)
   }
 }
