@@ -166,9 +166,12 @@ export class Task<C, X> {
 
   async #close(how: Closing): Promise<void> {
     this.#inputs?.close()
+    // Nobody is given a view of a store that is being closed: reading one throws.
+    const store = this.#store
+    this.#store = undefined
     await this.#session?.discard().catch(() => {})
     let failed: unknown
-    await this.#store?.close().catch((error: unknown) => (failed = error))
+    await store?.close().catch((error: unknown) => (failed = error))
     this.#life.close(how === 'clean' && failed === undefined ? 'clean' : 'dirty')
     this.#options.onState('closed')
     if (how === 'clean' && failed !== undefined) throw failed
