@@ -7,15 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connectClickHouse, startLogWriters } from '@tributary/clickhouse-log'
 import { type WorkspaceConfiguration, createConfigurationFeed } from '@tributary/configuration'
 import { topicName, topics } from '@tributary/contracts'
-import {
-  type Kafka,
-  KafkaFault,
-  type PlainProducer,
-  createKafka,
-  createPlainProducer,
-  followTopic,
-  requireTopics,
-} from '@tributary/kafka'
+import { type Kafka, KafkaFault, createKafka, followTopic, requireTopics } from '@tributary/kafka'
 import {
   type Ports,
   type Service,
@@ -30,8 +22,7 @@ import { createCollectorMetrics } from './collectorMetrics.ts'
 import { createInFlight } from './http/inFlight.ts'
 import { startIngestServer } from './http/ingestServer.ts'
 import { createGroupCommit } from './produce/groupCommit.ts'
-import { createKafkaSender } from './produce/kafkaSender.ts'
-import { type RecordSender } from './produce/outgoing.ts'
+import { type ProduceSender, createProduceSender } from './produce/produceSender.ts'
 import { type CollectorSettings, type collectorSettings } from './settings.ts'
 import { type BookPorts, type SourceBook, buildSourceBook, emptyBook } from './sources/sourceBook.ts'
 import { startSourceConsumers } from './sources/sourceConsumers.ts'
@@ -53,8 +44,7 @@ export async function startCollector(service: CollectorService): Promise<Ports> 
   const newId = createUuid7({ now: Date.now, random: randomFillSync })
   const inFlight = createInFlight(settings.MAX_IN_FLIGHT_BYTES)
   const counters = createCollectorMetrics(metrics, inFlight)
-  let producer: PlainProducer | undefined
-  let sender: RecordSender | undefined
+  let sender: ProduceSender | undefined
   let book: SourceBook | undefined
 
   health.setReady('kafka', false, 'connecting')
@@ -78,7 +68,7 @@ export async function startCollector(service: CollectorService): Promise<Ports> 
     },
   })
   // Steps of the stop run last in, first out: requests get their answers before the producer goes.
-  service.onStop('producer', () => producer?.close())
+  service.onStop('producer', () => sender?.close())
   service.onStop('group commit', () => groupCommit.stop())
   const server = await startIngestServer({
     host: settings.HOST,
@@ -103,8 +93,7 @@ export async function startCollector(service: CollectorService): Promise<Ports> 
     'listening; requests are answered 503 until Kafka and the configuration are there',
   )
 
-  producer = await connect(service, kafka)
-  sender = createKafkaSender(producer, settings.TOPIC_PREFIX)
+  sender = await connect(service, kafka)
   health.setReady('kafka', true)
 
   const consumers = startSourceConsumers({
@@ -155,7 +144,10 @@ async function connect({ settings, logger, health }: CollectorService, kafka: Ka
       // oxlint-disable-next-line no-await-in-loop -- one try after the other
       await requireTopics(kafka, { topics: ownTopics, counts, prefix: settings.TOPIC_PREFIX })
       // oxlint-disable-next-line no-await-in-loop -- one try after the other
-      return await createPlainProducer(kafka)
+      return await createProduceSender(kafka, {
+        topicPrefix: settings.TOPIC_PREFIX,
+        timeoutMs: settings.PRODUCE_TIMEOUT_MS,
+      })
     } catch (error) {
       const waits = error instanceof KafkaFault && (error.retriable || error.code === 'topic-missing')
       if (!waits) throw error

@@ -19,6 +19,10 @@ import {
 import { type ChildProcess, startChildProcess } from '../../../deploy/local/src/childProcess.ts'
 import { createSecretFiles } from '../../../deploy/local/src/secretFiles.ts'
 import { type ServiceProcess, startServiceProcess } from '../../../deploy/local/src/serviceProcess.ts'
+import {
+  type ProduceSender,
+  createProduceSender,
+} from '../../../services/collector/src/produce/produceSender.ts'
 import { testStack } from '../../support/testStack.ts'
 import { uniquePrefix } from '../../support/uniquePrefix.ts'
 import { createLogDatabase } from '../log/logDatabase.ts'
@@ -30,6 +34,8 @@ export interface Topics {
   readonly kafka: Kafka
   readonly prefix: string
   readonly producer: PlainProducer
+  /** As the collector itself writes. */
+  readonly sender: ProduceSender
   /** Everything that is in a topic of the catalogue now. */
   read(spec: TopicSpec): Promise<{ partition: number; offset: number; value: Buffer }[]>
   events(): Promise<(Event & { partition: number; offset: number })[]>
@@ -49,6 +55,7 @@ export async function openTopics(): Promise<Topics> {
     minInSyncReplicas: 1,
   })
   const producer = await createPlainProducer(kafka)
+  const sender = await createProduceSender(kafka, { topicPrefix: prefix, timeoutMs: 10_000 })
 
   const read: Topics['read'] = async (spec) => {
     const partitions = Array.from({ length: partitionsOf(spec, counts) }, async (_, partition) => {
@@ -63,6 +70,7 @@ export async function openTopics(): Promise<Topics> {
     kafka,
     prefix,
     producer,
+    sender,
     read,
     events: async () =>
       (await read(topics.events)).flatMap(({ partition, offset, value }) => {
@@ -71,7 +79,10 @@ export async function openTopics(): Promise<Topics> {
       }),
     rejected: async () =>
       (await read(topics.rejected)).map(({ value }) => JSON.parse(value.toString()) as RejectedRecord),
-    close: () => producer.close(),
+    async close() {
+      await sender.close()
+      await producer.close()
+    },
   }
 }
 

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe } from '@jest/globals'
 import { httpContract, senderContract } from '@tributary/collector/testing'
 import { topics } from '@tributary/contracts'
-import { createKafkaSender } from '../../../services/collector/src/produce/kafkaSender.ts'
 import { PARTITIONS, type Topics, openTopics } from './collectorInstallation.ts'
 
 /** What a contract writes is its own: the one of the sender writes values that are no events. */
@@ -18,7 +17,7 @@ describe('the sender over Kafka keeps the contract', () => {
   const kafka = withTopics()
   senderContract(() =>
     Promise.resolve({
-      sender: createKafkaSender(kafka().producer, kafka().prefix),
+      sender: kafka().sender,
       read: async (topic, partition, from, count) =>
         (await kafka().read(topics[topic]))
           .filter((each) => each.partition === partition && each.offset >= from && each.offset < from + count)
@@ -31,7 +30,7 @@ describe('the HTTP side over Kafka', () => {
   const kafka = withTopics()
   httpContract(() =>
     Promise.resolve({
-      sender: createKafkaSender(kafka().producer, kafka().prefix),
+      sender: kafka().sender,
       partitions: PARTITIONS,
       events: async (messageIds) =>
         (await kafka().events()).filter((event) => messageIds.includes(event.messageId)),

@@ -7,7 +7,6 @@ import {
   startTestCollector,
   workspaceOf,
 } from '@tributary/collector/testing'
-import { createKafkaSender } from '../../../services/collector/src/produce/kafkaSender.ts'
 import { PARTITIONS, type Topics, openTopics } from './collectorInstallation.ts'
 
 let kafka: Topics
@@ -15,9 +14,7 @@ let collector: TestCollector
 
 beforeAll(async () => {
   kafka = await openTopics()
-  collector = await startTestCollector(createKafkaSender(kafka.producer, kafka.prefix), {
-    partitions: PARTITIONS,
-  })
+  collector = await startTestCollector(kafka.sender, { partitions: PARTITIONS })
   collector.adopt(workspaceOf(exampleSources))
 }, 60_000)
 afterAll(async () => {

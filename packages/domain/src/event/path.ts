@@ -1,4 +1,4 @@
-import { type Json, isJsonObject } from './json.ts'
+import { type Json } from './json.ts'
 
 /**
  * A path into JSON: keys with dots between them; a whole number also reads an element of an array; `\.` is a dot

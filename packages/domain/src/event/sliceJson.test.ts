@@ -113,10 +113,8 @@ test('a string of any length ends where it ends, however many backslashes stand 
       for (const text of [value, `{"k":${value}}`, `[${value},1]`]) {
         const bytes = bytesOf(`${text} "after"`)
         expect(sliceValue(bytes, 0)).toMatchObject({ start: 0, end: bytesOf(text).length })
-        expect(sliceValue(bytesOf(text.slice(0, -1)), 0)).toEqual(
-          text === value ? { problem: expect.any(String), at: expect.any(Number) } : expect.anything(),
-        )
       }
+      expect(sliceValue(bytesOf(value.slice(0, -1)), 0)).toHaveProperty('problem')
     }),
     { numRuns: 500 },
   )

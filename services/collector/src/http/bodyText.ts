@@ -6,7 +6,7 @@ import { type Decode } from '@tributary/domain'
  * and each range is a view, where else each is decoded by itself.
  */
 export function bodyText(body: Buffer): Decode {
-  if (!isAscii(body)) return (_bytes, start, end) => body.utf8Slice(start, end)
-  const text = body.latin1Slice()
+  if (!isAscii(body)) return (_bytes, start, end) => body.toString('utf8', start, end)
+  const text = body.toString('latin1')
   return (_bytes, start, end) => text.slice(start, end)
 }

@@ -75,8 +75,8 @@ export function createGroupCommit(options: {
   readonly onHealth?: (healthy: boolean, error?: unknown) => void
 }): GroupCommit {
   const { sender, timeoutMs } = options
-  /** By topic and partition. */
-  const lanes = new Map<string, Lane>()
+  /** By topic and partition, as one number. */
+  const lanes = new Map<number, Lane>()
   const pending = new Set<Submission>()
   let sending = 0
   let scheduled = false
@@ -135,7 +135,8 @@ export function createGroupCommit(options: {
     for (const { record, submission } of group) {
       const key = laneKey(record)
       const offset = next.get(key)
-      if (offset === undefined) throw new Error(`the answer of the broker does not mention ${key}`)
+      if (offset === undefined)
+        throw new Error(`the answer of the broker does not mention ${record.topic}/${record.partition}`)
       next.set(key, offset + 1)
       // Older brokers do not say where; then the position names the other partitions only.
       if (record.topic === 'events' && offset >= 0)
@@ -201,12 +202,12 @@ function answerWithin<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
   })
 }
 
-function laneKey({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic}/${partition}`
+function laneKey({ topic, partition }: { readonly topic: string; readonly partition: number }): number {
+  return topic === 'events' ? partition : -1 - partition
 }
 
 /** The next produce request: from each lane as much as fits (G2); what was given up is left out. */
-function takeGroup(lanes: Map<string, Lane>): Queued[] {
+function takeGroup(lanes: Map<number, Lane>): Queued[] {
   const group: Queued[] = []
   let requestBytes = 0
   for (const [key, lane] of lanes) {
