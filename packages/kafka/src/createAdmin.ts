@@ -92,12 +92,14 @@ export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
         }
       }),
     deleteRecords: (topic, partitions) =>
-      ask(() =>
-        admin.deleteTopicRecords({
+      ask(async () => {
+        // kafkajs looks for the leaders without loading the topic's metadata; this call loads it.
+        await admin.fetchTopicOffsets(topic)
+        await admin.deleteTopicRecords({
           topic,
           partitions: partitions.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
-        }),
-      ),
+        })
+      }),
     deleteTopics: (topics) => ask(() => admin.deleteTopics({ topics: [...topics] })),
     ping: () => ask(async () => ({ brokers: (await admin.describeCluster()).brokers.length })),
     async close() {

@@ -6,7 +6,8 @@
  *  F2. The next offset to fetch moves past markers and emptied batches, so a reader knows it has reached the end
  *      also when the last thing in the log is not a record.
  *  F3. One partition's fault (out of range, not authorised, unreadable) stops that partition only.
- *  F4. Nothing thrown by a listener or a broker escapes: it ends as a fault or as another try.
+ *  F4. Readers of the same partition at different offsets never get each other's records.
+ *  F5. Nothing thrown by a listener or a broker escapes: it ends as a fault or as another try.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cluster, type FetchedTopic, READ_COMMITTED } from './cluster.ts'
@@ -221,7 +222,7 @@ export class PartitionFetcher {
         continue
       }
       // After a fault that names no partition, each is asked for alone until the culprit is found.
-      const asked = alone > 0 ? [room[alone-- % room.length]!] : room
+      const asked = alone > 0 ? [room[alone-- % room.length]!] : this.#onePerPartition(room)
       const turns = asked.map((held) => held.turn)
       try {
         const wait = asked.length < led.length ? BUSY_WAIT_MS : IDLE_WAIT_MS
@@ -237,6 +238,24 @@ export class PartitionFetcher {
         pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
       }
     }
+  }
+
+  /**
+   * Two readers of one partition take turns: an answer names the partition only, so it could not be told which of
+   * them it is for.
+   */
+  #onePerPartition(room: readonly Held[]): Held[] {
+    const asked = new Map<string, Held>()
+    for (const held of room) {
+      const id = `${held.topic}/${held.partition}`
+      if (!asked.has(id)) asked.set(id, held)
+    }
+    if (asked.size < room.length)
+      for (const held of asked.values()) {
+        this.#held.delete(held)
+        this.#held.add(held)
+      }
+    return [...asked.values()]
   }
 
   async #fetch(node: number, asked: readonly Held[], maxWaitTime: number): Promise<readonly FetchedTopic[]> {

@@ -1,8 +1,10 @@
 /** Creates the topics of the catalogue, and says what is wrong with those that exist. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type PartitionCounts, partitionsOf, topicName, type TopicSpec } from '@tributary/contracts'
 import kafkajs, { type Admin } from 'kafkajs'
 import type { Kafka } from './connection.ts'
 import { isAuthorisation, KafkaFault, protocolError } from './kafkaFault.ts'
+import { listOffsets } from './listOffsets.ts'
 import { settingHolds, topicSettings } from './topicSettings.ts'
 
 export interface TopicsOptions {
@@ -27,9 +29,41 @@ export interface TopicProblem {
 const ADMIN_RETRY = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 6 }
 /** How long the controller may take to create topics, ms; dozens of them take seconds on a small broker. */
 const CREATE_TIMEOUT_MS = 30_000
+/** How long new partitions may take to have a leader, and how often one asks, ms. */
+const LED_MS = 15_000
+const LED_POLL_MS = 50
 
-/** Creates those that are missing; gives their names. Topics that exist are left as they are: check them. */
+/**
+ * Creates those that are missing and waits until they can be written; gives their names. Topics that exist are left
+ * as they are: check them.
+ */
 export async function createTopics(kafka: Kafka, options: CreateTopicsOptions): Promise<string[]> {
+  const created = await createMissing(kafka, options)
+  await untilLed(kafka, created)
+  return created
+}
+
+/** A leader is named in the metadata a moment before it knows that it leads, and refuses writes until then. */
+async function untilLed(kafka: Kafka, topics: readonly string[]): Promise<void> {
+  const cluster = kafka.cluster()
+  const deadline = Date.now() + LED_MS
+  try {
+    for (const topic of topics)
+      for (;;) {
+        try {
+          await listOffsets(cluster, topic)
+          break
+        } catch (error) {
+          if (Date.now() > deadline) throw error
+          await sleep(LED_POLL_MS)
+        }
+      }
+  } finally {
+    await cluster.disconnect().catch(() => {})
+  }
+}
+
+async function createMissing(kafka: Kafka, options: CreateTopicsOptions): Promise<string[]> {
   return withAdmin(kafka, async (admin) => {
     const existing = new Set(await admin.listTopics())
     const toCreate = options.topics.filter((spec) => !existing.has(topicName(options.prefix, spec)))

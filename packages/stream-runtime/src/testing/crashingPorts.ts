@@ -2,7 +2,7 @@
  * A process that dies between any two of its effects: its ports, wrapped. What it had done stays done; what it had
  * not, never happens.
  */
-import type { RuntimeLog, TransactionalSession } from '../ports/log.ts'
+import type { Membership, RuntimeLog, TransactionalSession } from '../ports/log.ts'
 import type { StateStores } from '../ports/store.ts'
 import { RuntimeFault } from '../runtimeFault.ts'
 
@@ -28,6 +28,8 @@ export interface CrashingPorts {
   isDead(): boolean
   /** Kills the process from outside. */
   kill(): void
+  /** Has the group forget the dead process, as it does when its session has ended. */
+  forget(): Promise<void>
 }
 
 /** Never resolves: a dead process does not even fail. */
@@ -40,6 +42,7 @@ export function crashingPorts(
   mishapAt: (effect: string, count: number) => Mishap,
 ): CrashingPorts {
   const effects: string[] = []
+  const memberships: Membership[] = []
   let dead = false
   let announce = () => {}
   const died = new Promise<void>((resolve) => (announce = resolve))
@@ -90,8 +93,19 @@ export function crashingPorts(
     died,
     isDead: () => dead,
     kill: die,
+    async forget() {
+      await Promise.all(memberships.map((membership) => membership.leave()))
+    },
     log: {
       ...ports.log,
+      async join(options) {
+        const membership = await ports.log.join({
+          ...options,
+          onAssigned: (partitions) => void (dead || options.onAssigned(partitions)),
+        })
+        memberships.push(membership)
+        return membership
+      },
       openSession: (id) => effect('open', async () => wrapSession(await ports.log.openSession(id))),
       bounds: (topic, partition) => (dead ? never : ports.log.bounds(topic, partition)),
       async *read(topic, partition, from, until) {
