@@ -9,6 +9,7 @@ export {
   type OutOfRange,
 } from './consumerGroup.ts'
 export * from './createAdmin.ts'
+export { createOwnerMap, type OwnerMap, type OwnerMapOptions, type PartitionOwner } from './ownerMap.ts'
 export { type FollowedTopic, followTopic, type FollowTopicOptions } from './followTopic.ts'
 export { KafkaFault, type KafkaFaultCode } from './kafkaFault.ts'
 export type { PartitionOffsets } from './listOffsets.ts'
