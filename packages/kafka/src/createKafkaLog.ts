@@ -36,7 +36,7 @@ export function createKafkaLog(kafka: Kafka, { topicPrefix }: KafkaLogOptions): 
       const topic = topicName(topicPrefix, spec)
       try {
         const [found] = await listOffsets(offsets, topic, [partition])
-        return { start: found!.start, end: found!.end }
+        return { start: found!.start, end: found!.end, committedEnd: found!.committedEnd }
       } catch (error) {
         throw logFault(error, `${topic}/${partition}`)
       }

@@ -60,6 +60,8 @@ export interface PartitionBounds {
   readonly start: number
   /** Next offset to be written, markers included. */
   readonly end: number
+  /** The same as far as readers of committed records may see: whatever is committed from now on lies behind it. */
+  readonly committedEnd: number
 }
 
 export interface InputPosition {

@@ -236,7 +236,7 @@ export function createMemoryLog(options: MemoryLogOptions): MemoryLog {
     async bounds(topic, partition) {
       await delay()
       const log = partitionOf(topic, partition)
-      return { start: log.start, end: log.entries.length }
+      return { start: log.start, end: log.entries.length, committedEnd: stableEnd(log) }
     },
     async join(member): Promise<Membership> {
       await delay()
