@@ -4,6 +4,7 @@
  */
 import type { PartitionCounts } from '@tributary/contracts'
 import { checkTopology } from './checkTopology.ts'
+import { describeTasks } from './describeTasks.ts'
 import { type BatchLimits, DEFAULT_LIMITS } from './pacing.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
 import type { ConfigurationFeed } from './ports/configurationFeed.ts'
@@ -35,10 +36,21 @@ export interface TaskGroupOptions<C = unknown, X = never> {
   readonly onFatal: (error: Error) => void
   /** Ready when the group has been joined and every owned task runs; the detail says what is missing. */
   readonly onReadiness?: (ready: boolean, detail: string) => void
+  /** After each join: the partitions this process owns now, which may have come from or gone to others. */
+  readonly onAssigned?: (partitions: readonly number[]) => void
 }
 
 /** How often the group's offsets are committed for lag tools, ms. */
 const LAG_COMMIT_MS = 5_000
+
+/** How often progress is looked at, and told in the log while there is a backlog, ms. */
+const PROGRESS_MS = 1_000
+const PROGRESS_LOG_MS = 5_000
+/**
+ * Without a word from the group for so long, ms, others may own the partitions: as long as the group waits for a
+ * silent member. A process that was frozen thus answers nothing from its old state when it wakes up.
+ */
+const LEASE_MS = 10_000
 
 /** "cdp.fragment.1": consumer group, folder of the stores and, with ".<partition>", transactional id. */
 export function groupName(prefix: string, topology: string, epoch: number): string {
@@ -74,7 +86,7 @@ class RunningGroup<C, X> implements TaskGroup<X> {
   #failed = false
   #readiness: string | undefined
   #stopListening = () => {}
-  #background: Promise<void> = Promise.resolve()
+  #background: Promise<unknown> = Promise.resolve()
 
   constructor(options: TaskGroupOptions<C, X>) {
     this.#options = options
@@ -98,7 +110,10 @@ class RunningGroup<C, X> implements TaskGroup<X> {
       this.#stopListening = configuration.onChange(() => {
         for (const { supervisor } of this.#owned.values()) supervisor.task.wake()
       })
-    this.#background = this.#commitForTools()
+    this.#background = Promise.all([
+      this.#commitForTools(),
+      this.#options.onReadiness ? this.#watchProgress() : undefined,
+    ])
   }
 
   async stop(): Promise<void> {
@@ -130,6 +145,8 @@ class RunningGroup<C, X> implements TaskGroup<X> {
   }
 
   view(partition: number) {
+    const confirmedAtMs = this.#membership?.confirmedAtMs() ?? -Infinity
+    if (this.#clock.now() - confirmedAtMs > LEASE_MS) return undefined
     return this.#owned.get(partition)?.supervisor.task.view()
   }
 
@@ -158,6 +175,7 @@ class RunningGroup<C, X> implements TaskGroup<X> {
       { group: this.#name, partitions: [...now].sort((a, b) => a - b), given, taken },
       'partitions assigned',
     )
+    this.#options.onAssigned?.(partitions)
     this.#report()
   }
 
@@ -212,15 +230,10 @@ class RunningGroup<C, X> implements TaskGroup<X> {
   #report(): void {
     const { onReadiness, topology } = this.#options
     if (!onReadiness || this.#stopping.signal.aborted) return
-    const waiting = [...this.#owned.values()].filter(({ supervisor }) => supervisor.task.state !== 'running')
-    const detail = !this.#joined
-      ? 'joining the group'
-      : waiting.length > 0
-        ? `${waiting.length} of ${this.#owned.size} tasks of ${topology.name} are not running yet`
-        : `${this.#owned.size} tasks of ${topology.name} run`
+    const { ready, detail } = describeTasks(topology.name, this.#joined, this.tasks())
     if (detail === this.#readiness) return
     this.#readiness = detail
-    onReadiness(this.#joined && waiting.length === 0, detail)
+    onReadiness(ready, detail)
   }
 
   #fail(error: Error): void {
@@ -231,6 +244,22 @@ class RunningGroup<C, X> implements TaskGroup<X> {
     // The other tasks stop where they are: what they have begun is thrown away by the next owner, or committed.
     for (const partition of this.#owned.keys()) this.#give(partition)
     this.#options.onFatal(error)
+  }
+
+  async #watchProgress(): Promise<void> {
+    const { signal } = this.#stopping
+    let toldAtMs = -Infinity
+    while (!signal.aborted && !this.#failed) {
+      await this.#clock.sleep(PROGRESS_MS, signal)
+      if (signal.aborted || this.#failed) return
+      this.#report()
+      const { behind } = describeTasks(this.#options.topology.name, this.#joined, this.tasks())
+      const nowMs = this.#clock.now()
+      if (behind > 0 && nowMs - toldAtMs < PROGRESS_LOG_MS) continue
+      if (behind > 0) this.#logger.info({ group: this.#name, behind }, 'catching up')
+      else if (toldAtMs > 0) this.#logger.info({ group: this.#name }, 'caught up')
+      toldAtMs = behind > 0 ? nowMs : -Infinity
+    }
   }
 
   async #commitForTools(): Promise<void> {

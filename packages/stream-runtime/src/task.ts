@@ -4,7 +4,7 @@
  *
  * The order of effects, and what a crash between two of them means:
  *  E1 session opened      nothing has happened
- *  E2 claims committed    former owners can write nothing any more
+ *  E2 claims committed    former owners can write nothing any more; whether this epoch publishes is read then
  *  E3 store restored      it equals what is committed
  *  then for each batch
  *  E4 outputs, change log and meta sent    aborted by the next owner's E1
@@ -20,6 +20,7 @@
 import type { PartitionCounts, TopicSpec } from '@tributary/contracts'
 import { Batch, type FinishedBatch } from './batch.ts'
 import { changeLogsOf } from './checkTopology.ts'
+import { readActiveEpoch, withoutPublic } from './layoutGate.ts'
 import { type BatchLimits, Pacing } from './pacing.ts'
 import type { Clock } from './ports/clock.ts'
 import type { ConfigurationFeed } from './ports/configurationFeed.ts'
@@ -86,6 +87,8 @@ export class Task<C, X> {
   #lastCommitMs = 0
   #adopted: number | null = null
   #introduced = false
+  /** Whether this task's epoch is the active one. */
+  #publishes = false
   #wake = () => {}
   #progress: { records: number; left: number } | undefined
 
@@ -183,6 +186,7 @@ export class Task<C, X> {
     this.#session = await log.openSession(`${group}.${partition}`)
     const claimedAtMs = clock.now()
     const claims = await this.#claim()
+    await this.#readLayout()
     this.#store = await stores.open({ group, partition })
     await restoreState({
       log,
@@ -209,6 +213,17 @@ export class Task<C, X> {
     )
     this.#inputs.onAvailable(() => this.#wake())
     this.#nextTickMs = this.#lastCommitMs = clock.now()
+  }
+
+  async #readLayout(): Promise<void> {
+    const { log, logger, topology, partition, epoch } = this.#options
+    const active = await readActiveEpoch(log)
+    this.#publishes = epoch === active
+    if (!this.#publishes)
+      logger.info(
+        { topology: topology.name, partition, epoch, active },
+        'another epoch publishes: this one is silent',
+      )
   }
 
   async #claim(): Promise<Map<string, number>> {
@@ -408,7 +423,8 @@ export class Task<C, X> {
   }
 
   async #commit(finished: FinishedBatch): Promise<void> {
-    const sent = await this.#session!.send([...finished.outputs, ...finished.changeLog])
+    const outputs = this.#publishes ? finished.outputs : withoutPublic(finished.outputs)
+    const sent = await this.#session!.send([...outputs, ...finished.changeLog])
     await this.#session!.commit()
     this.#store!.write({ rows: finished.rows, ends: this.#ends(sent), asOfMs: this.#options.clock.now() })
     this.#meta = finished.meta
