@@ -21,6 +21,7 @@ import {
 } from '@grpc/grpc-js'
 import { HealthImplementation } from 'grpc-health-check'
 import { type BearerCheck, createBearerCheck, parseTokens } from './bearerToken.ts'
+import type { PeerTls } from './grpcPeers.ts'
 import type { Health } from './health.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
@@ -144,6 +145,24 @@ export function grpcTls(settings: {
     cert: readFileSync(cert),
     key: readFileSync(key),
     ...(clientCa === undefined ? {} : { clientCa: readFileSync(clientCa) }),
+  }
+}
+
+/** How this instance calls the others of its service: with TLS where they serve with it. */
+export function grpcPeerTls(
+  settings: Parameters<typeof grpcTls>[0] & {
+    readonly GRPC_TLS_PEER_CA_FILE: string | undefined
+    readonly GRPC_TLS_PEER_NAME: string | undefined
+  },
+): PeerTls | undefined {
+  const own = grpcTls(settings)
+  if (!own) return undefined
+  const { GRPC_TLS_PEER_CA_FILE: ca, GRPC_TLS_PEER_NAME: name } = settings
+  return {
+    cert: own.cert,
+    key: own.key,
+    ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
+    ...(name === undefined ? {} : { name }),
   }
 }
 

@@ -111,6 +111,23 @@ export const serviceSettings = {
     optional: true,
   }),
   GRPC_ALLOW_UNAUTHENTICATED: flag({ about: 'whether gRPC answers callers without a token', default: false }),
+  GRPC_ADVERTISED_ADDRESS: text({
+    about:
+      'host, or host:port, under which the other instances reach this one’s gRPC; POD_IP without it, else HOST',
+    optional: true,
+  }),
+  POD_IP: text({ about: 'address of this pod, set by Kubernetes', optional: true }),
+  GRPC_TLS_PEER_CA_FILE: text({
+    about:
+      'file with the PEM certificates that sign the other instances’ gRPC certificates; the system’s without it',
+    optional: true,
+    check: (values) => needs('GRPC_TLS_PEER_CA_FILE', 'GRPC_TLS_CERT_FILE', values),
+  }),
+  GRPC_TLS_PEER_NAME: text({
+    about: 'name in the other instances’ gRPC certificates; the address they are called at without it',
+    optional: true,
+    check: (values) => needs('GRPC_TLS_PEER_NAME', 'GRPC_TLS_CERT_FILE', values),
+  }),
   GRPC_TLS_CERT_FILE: text({
     about: 'file with the PEM certificate of the gRPC server; plain text without it',
     optional: true,

@@ -1,2 +1,3 @@
+export * from './loneInstance.ts'
 export * from './recordingLogger.ts'
 export * from './selfSignedCertificate.ts'
