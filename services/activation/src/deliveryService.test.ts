@@ -2,47 +2,75 @@ import { afterEach, expect, test } from '@jest/globals'
 import { credentials } from '@grpc/grpc-js'
 import {
   DeliveryServiceClient,
-  DeliveryServiceService,
   type ListDeliveriesResponse,
 } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
+import { DeliveryPeerServiceClient } from '@tributary/contracts/generated/tributary/delivery/v1/delivery_peers'
 import {
   bearerCredentials,
   callUnary,
   createHealth,
-  grpcService,
+  createPeerClients,
   grpcStatus,
   startGrpcServer,
 } from '@tributary/service-kit'
 import { createRecordingLogger } from '@tributary/service-kit/testing'
-import { createDeliveryService } from './deliveryService.ts'
+import { createDeliveryServices } from './deliveryService.ts'
 import { delivery } from './testing/deliveries.ts'
 import { type FakeTasks, createFakeTasks } from './testing/fakeTasks.ts'
 
-let stop: (() => Promise<void>) | undefined
-afterEach(() => stop?.())
+const stops: (() => Promise<void> | void)[] = []
+afterEach(async () => {
+  for (const stop of stops.splice(0).toReversed()) await stop()
+})
 
 type List = (request: { destinationId?: string; limit?: number }) => Promise<ListDeliveriesResponse>
 
-async function start(tasks: FakeTasks): Promise<List> {
-  const server = await startGrpcServer({
-    host: '127.0.0.1',
-    port: 0,
-    services: [grpcService(DeliveryServiceService, createDeliveryService(tasks))],
-    tokens: ['t'],
-    health: createHealth(),
-    logger: createRecordingLogger().logger,
-  })
-  const client = new DeliveryServiceClient(`127.0.0.1:${server.port}`, credentials.createInsecure())
-  stop = () => {
-    client.close()
-    return server.stop(100)
+/** Instances that own the partitions in turn: the first one all, when it is alone. Each answers for all. */
+async function startInstances(tasks: FakeTasks, partitions: number, count: number): Promise<List[]> {
+  const addresses: string[] = []
+  const { logger } = createRecordingLogger()
+  async function startOne(index: number): Promise<List> {
+    const peers = createPeerClients(DeliveryPeerServiceClient)
+    const server = await startGrpcServer({
+      host: '127.0.0.1',
+      port: 0,
+      services: createDeliveryServices({
+        partitions,
+        view: (partition) => (partition % count === index ? tasks.view(partition) : undefined),
+        instances: { nodeId: `n${index}`, peers },
+        owners: {
+          ownerOf: async (partition) => ({
+            nodeId: `n${partition % count}`,
+            address: addresses[partition % count],
+          }),
+          refresh: async () => {},
+        },
+        logger,
+      }),
+      tokens: ['t'],
+      health: createHealth(),
+      logger,
+    })
+    addresses[index] = `127.0.0.1:${server.port}`
+    const client = new DeliveryServiceClient(addresses[index], credentials.createInsecure())
+    stops.push(() => {
+      client.close()
+      peers.close()
+      return server.stop(100)
+    })
+    return ({ destinationId = '', limit = 0 }) =>
+      callUnary(
+        client.listDeliveries.bind(client),
+        { destinationId, limit },
+        { deadlineMs: 5_000, metadata: bearerCredentials('t') },
+      )
   }
-  return ({ destinationId = '', limit = 0 }) =>
-    callUnary(
-      client.listDeliveries.bind(client),
-      { destinationId, limit },
-      { deadlineMs: 5_000, metadata: bearerCredentials('t') },
-    )
+  return Promise.all(Array.from({ length: count }, (_, index) => startOne(index)))
+}
+
+async function start(tasks: FakeTasks, partitions: number): Promise<List> {
+  const [list] = await startInstances(tasks, partitions, 1)
+  return list!
 }
 const ids = (answer: ListDeliveriesResponse): (string | undefined)[] =>
   answer.deliveries.map((one) => one.delivery?.id)
@@ -59,7 +87,7 @@ test('lists what is pending by destination and profile, oldest first, from all p
     tasks.arrive(delivery(id, { destinationId, profileId }), 100)
   }
   tasks.commit()
-  const list = await start(tasks)
+  const list = await start(tasks, 3)
   const all = await list({})
   expect(all.partitions).toEqual([0, 1, 2])
   expect(new Set(ids(all))).toEqual(new Set(['1', '2', '3', '4', '5']))
@@ -76,7 +104,7 @@ test('an answer never grows past what a message may have', async () => {
   for (let i = 0; i < 20; i++)
     tasks.arrive(delivery(`d${i}`, { body: 'x'.repeat(500_000), profileId: `p${i}` }), 1)
   tasks.commit()
-  const list = await start(tasks)
+  const list = await start(tasks, 1)
   const { deliveries } = await list({ limit: 1_000 })
   expect(deliveries.length).toBeGreaterThan(0)
   expect(deliveries.length).toBeLessThan(10)
@@ -85,7 +113,41 @@ test('an answer never grows past what a message may have', async () => {
 test.each([{ limit: 1_001 }, { destinationId: 'a|b' }, { destinationId: '~' }])(
   '%j is refused',
   async (request) => {
-    const list = await start(createFakeTasks(1))
+    const list = await start(createFakeTasks(1), 1)
     await expect(list(request)).rejects.toMatchObject({ code: grpcStatus.INVALID_ARGUMENT })
   },
 )
+
+test('three instances give the same answer as one, in order and whole, also where an answer has to end early', async () => {
+  const partitions = 5
+  const tasks = createFakeTasks(partitions)
+  for (let i = 0; i < 14; i++)
+    tasks.arrive(delivery(`d${i}`, { body: 'x'.repeat(i * 60_000), profileId: `p${(i * 7) % 10}` }), i)
+  tasks.commit()
+  const alone = await start(tasks, partitions)
+  const lists = await startInstances(tasks, partitions, 3)
+  for (const request of [
+    {},
+    { limit: 7 },
+    { limit: 1_000 },
+    { destinationId: 'crm' },
+    { destinationId: 'no' },
+  ]) {
+    const expected = await alone(request)
+    for (const list of lists) expect(await list(request)).toEqual(expected)
+  }
+  const { deliveries } = await alone({ limit: 1_000 })
+  expect(deliveries.length).toBeGreaterThan(5)
+  expect(deliveries.length).toBeLessThan(14)
+})
+
+test('a partition that is nowhere makes the whole answer UNAVAILABLE, with a hint', async () => {
+  const tasks = createFakeTasks(2)
+  const view = tasks.view.bind(tasks)
+  tasks.view = (partition) => (partition === 1 ? undefined : view(partition))
+  for (const list of await startInstances(tasks, 2, 2))
+    await expect(list({})).rejects.toMatchObject({
+      code: grpcStatus.UNAVAILABLE,
+      details: expect.stringContaining('partition 1 of the deliveries'),
+    })
+})

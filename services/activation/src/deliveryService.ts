@@ -1,14 +1,36 @@
 /**
- * DeliveryService: what is not delivered yet, from the committed state of this instance's partitions. The answer names
- * them: with several instances, ask each (a headless service gives their addresses) until every partition is named.
+ * DeliveryService: what is not delivered yet, from the committed state of all partitions, whichever instance owns them;
+ * and DeliveryPeerService, which is how an instance asks another for its partitions.
  */
+import type { ServerUnaryCall } from '@grpc/grpc-js'
 import {
   type DeliveryServiceServer,
+  DeliveryServiceService,
+  type ListDeliveriesRequest,
   ListDeliveriesResponse,
   type PendingDelivery,
 } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
-import { grpcStatus } from '@tributary/service-kit'
-import type { DeliveryTasks } from './delivery/dispatcher.ts'
+import {
+  type DeliveryPeerServiceClient,
+  type DeliveryPeerServiceServer,
+  DeliveryPeerServiceService,
+  type ListPartitionsRequest,
+  type ListPartitionsResponse,
+} from '@tributary/contracts/generated/tributary/delivery/v1/delivery_peers'
+import {
+  type AskOwnersOptions,
+  type GrpcService,
+  type Logger,
+  type OwnerLookup,
+  Refusal,
+  answering,
+  askOwners,
+  callPeer,
+  grpcService,
+  grpcStatus,
+  unavailable,
+} from '@tributary/service-kit'
+import type { StateView } from '@tributary/stream-runtime'
 import { everythingOf, queueTable } from './delivery/queueRows.ts'
 
 const DEFAULT_LIMIT = 100
@@ -16,44 +38,103 @@ const DEFAULT_LIMIT = 100
 const MAX_LIMIT = 1_000
 /** An answer stops early rather than grow past this, bytes: half of what a message may have. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
+/** What a row takes besides its body, bytes. */
+const ROW_BYTES = 500
+const DELIVERIES = 'the deliveries'
 
-export function createDeliveryService(tasks: Pick<DeliveryTasks, 'tasks' | 'view'>): DeliveryServiceServer {
-  return {
-    listDeliveries: (call, done) => {
-      const { destinationId, limit } = call.request
-      if (limit > MAX_LIMIT) {
-        done({ code: grpcStatus.INVALID_ARGUMENT, details: `limit is at most ${MAX_LIMIT}; ask for less` })
-        return
-      }
-      // A destination's id has none of the characters that keys are made of; anything else would read other rows.
-      if (!/^[a-z0-9_-]*$/.test(destinationId)) {
-        done({ code: grpcStatus.INVALID_ARGUMENT, details: 'destination_id is no id of a destination' })
-        return
-      }
-      done(null, listPending(tasks, destinationId, limit === 0 ? DEFAULT_LIMIT : limit))
-    },
-  }
+export interface DeliveryServicesOptions {
+  /** Of the deliveries, in all. */
+  readonly partitions: number
+  /** Committed state of a partition that is here. */
+  readonly view: (partition: number) => StateView | undefined
+  readonly instances: AskOwnersOptions<DeliveryPeerServiceClient>
+  readonly owners: OwnerLookup
+  readonly logger: Logger
 }
 
-function listPending(
-  tasks: Pick<DeliveryTasks, 'tasks' | 'view'>,
-  destination: string,
-  limit: number,
-): ListDeliveriesResponse {
-  const views = tasks
-    .tasks()
-    .map(({ partition }) => tasks.view(partition))
-    .filter((view) => view !== undefined)
-  const { from, to } = everythingOf(destination)
-  const rows: (readonly [string, PendingDelivery])[] = views.flatMap((view) => [
-    ...view.table(queueTable).range(from, to, limit),
-  ])
-  const deliveries: PendingDelivery[] = []
-  let bytes = 0
-  for (const [, row] of rows.sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, limit)) {
-    bytes += (row.delivery?.body.length ?? 0) + 500
-    if (bytes > MAX_ANSWER_BYTES && deliveries.length > 0) break
-    deliveries.push(row)
+export function createDeliveryServices(options: DeliveryServicesOptions): GrpcService[] {
+  const { view, logger } = options
+  const all = Array.from({ length: options.partitions }, (_, partition) => partition)
+
+  function here(partitions: readonly number[], destination: string, limit: number): PendingDelivery[] {
+    return partitions.flatMap((partition) => {
+      const state = view(partition)
+      if (!state) throw unavailable(`partition ${partition} of ${DELIVERIES}`)
+      const { from, to } = everythingOf(destination)
+      return [...state.table(queueTable).range(from, to, limit)].map(([, row]) => row)
+    })
   }
-  return ListDeliveriesResponse.create({ deliveries, partitions: views.map((view) => view.partition) })
+
+  async function everywhere(
+    call: ServerUnaryCall<ListDeliveriesRequest, ListDeliveriesResponse>,
+    destinationId: string,
+    limit: number,
+  ): Promise<PendingDelivery[]> {
+    const answers = await askOwners(options.instances, {
+      call,
+      partitions: all,
+      of: DELIVERIES,
+      owners: options.owners,
+      has: (partition) => view(partition) !== undefined,
+      here: (partitions) => here(partitions, destinationId, limit),
+      there: async (peer, partitions) => {
+        const request = { partitions: [...partitions], destinationId, limit }
+        return (await callPeer(peer.listPartitions.bind(peer), request, call)).deliveries
+      },
+    })
+    return inOrder(answers.flat()).slice(0, limit)
+  }
+
+  const service: DeliveryServiceServer = {
+    listDeliveries: answering<ListDeliveriesRequest, ListDeliveriesResponse>(
+      logger,
+      async (request, call) => {
+        const { destinationId, limit } = checked(request)
+        const deliveries = await everywhere(call, destinationId, limit)
+        return ListDeliveriesResponse.create({ deliveries: fitting(deliveries, 'within'), partitions: all })
+      },
+    ),
+  }
+  const peerService: DeliveryPeerServiceServer = {
+    listPartitions: answering<ListPartitionsRequest, ListPartitionsResponse>(logger, (request) => {
+      const { destinationId, limit } = checked(request)
+      const deliveries = inOrder(here(request.partitions, destinationId, limit)).slice(0, limit)
+      // One more than fits: whoever puts the answers together then ends at it, and misses nothing in between.
+      return { deliveries: fitting(deliveries, 'one over') }
+    }),
+  }
+  return [grpcService(DeliveryServiceService, service), grpcService(DeliveryPeerServiceService, peerService)]
+}
+
+function checked({ destinationId, limit }: { readonly destinationId: string; readonly limit: number }) {
+  if (limit > MAX_LIMIT)
+    throw new Refusal(grpcStatus.INVALID_ARGUMENT, `limit is at most ${MAX_LIMIT}; ask for less`)
+  // A destination's id has none of the characters that keys are made of; anything else would read other rows.
+  if (!/^[a-z0-9_-]*$/.test(destinationId))
+    throw new Refusal(grpcStatus.INVALID_ARGUMENT, 'destination_id is no id of a destination')
+  return { destinationId, limit: limit === 0 ? DEFAULT_LIMIT : limit }
+}
+
+/** By destination and profile. Those of one profile come from one partition, in order, and stay so. */
+function inOrder(deliveries: readonly PendingDelivery[]): PendingDelivery[] {
+  return [...deliveries].sort(
+    (a, b) =>
+      compare(a.delivery?.destinationId, b.delivery?.destinationId) ||
+      compare(a.delivery?.profileId, b.delivery?.profileId),
+  )
+}
+
+function compare(a = '', b = ''): number {
+  return a < b ? -1 : Number(a > b)
+}
+
+/** As many as an answer has room for, at least one. */
+function fitting(deliveries: readonly PendingDelivery[], end: 'within' | 'one over'): PendingDelivery[] {
+  let bytes = 0
+  const over = deliveries.findIndex(({ delivery }) => {
+    bytes += (delivery?.body.length ?? 0) + ROW_BYTES
+    return bytes > MAX_ANSWER_BYTES
+  })
+  if (over < 0) return [...deliveries]
+  return deliveries.slice(0, Math.max(1, end === 'within' ? over : over + 1))
 }

@@ -3,7 +3,7 @@ import type { DestinationDocument, WorkspaceConfiguration } from '@tributary/con
 import { partitionOf, topics, versionOf } from '@tributary/contracts'
 import { DeliveryOutcome, OutcomeKind } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import { createHealth, createMetrics } from '@tributary/service-kit'
-import { createRecordingLogger } from '@tributary/service-kit/testing'
+import { createRecordingLogger, noOwners } from '@tributary/service-kit/testing'
 import { type MemoryLog, createMemoryLog, createMemoryStores } from '@tributary/stream-runtime/testing'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -61,6 +61,8 @@ async function start(workspace: WorkspaceConfiguration, nodeId = 'a'): Promise<I
     counts: COUNTS,
     groupPrefix: 'cdp',
     nodeId,
+    address: (port) => `127.0.0.1:${port}`,
+    owners: () => noOwners,
     grpc: { host: '127.0.0.1', port: 0, tokens: ['t'] },
     logger: createRecordingLogger().logger,
     metrics: createMetrics('activation'),

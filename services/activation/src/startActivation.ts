@@ -6,20 +6,29 @@
  */
 import type { WorkspaceConfiguration } from '@tributary/configuration'
 import type { PartitionCounts } from '@tributary/contracts'
-import { DeliveryServiceService } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
-import { type Health, type Logger, type Metrics, grpcService, startGrpcServer } from '@tributary/service-kit'
+import { DeliveryPeerServiceClient } from '@tributary/contracts/generated/tributary/delivery/v1/delivery_peers'
+import {
+  type Health,
+  type Logger,
+  type Metrics,
+  type OwnerLookup,
+  type PeerTls,
+  createPeerClients,
+  startGrpcServer,
+} from '@tributary/service-kit'
 import {
   type ConfigurationFeed,
   type RuntimeLog,
   type StateStores,
   type TaskGroup,
+  groupName,
   startTaskGroup,
 } from '@tributary/stream-runtime'
 import { createDispatchObserver } from './delivery/dispatchObserver.ts'
 import { type Sender, createDispatcher } from './delivery/dispatcher.ts'
 import { type Answered, createDeliveryTopology } from './delivery/deliveryTopology.ts'
 import { registerPendingMetric } from './delivery/pendingMetric.ts'
-import { createDeliveryService } from './deliveryService.ts'
+import { createDeliveryServices } from './deliveryService.ts'
 import { createSyncTopology } from './sync/syncTopology.ts'
 
 export interface ActivationOptions {
@@ -30,6 +39,11 @@ export interface ActivationOptions {
   readonly counts: PartitionCounts
   readonly groupPrefix: string
   readonly nodeId: string
+  /** Where the other instances reach this one, when its gRPC port is open. */
+  readonly address: (grpcPort: number) => string
+  /** Who owns the partitions of a group of tasks; `joined` is called after each join of this process. */
+  readonly owners: (group: string) => OwnerLookup & { joined(): void }
+  readonly peerTls?: PeerTls | undefined
   readonly grpc: { readonly host: string; readonly port: number } & Pick<
     Parameters<typeof startGrpcServer>[0],
     'tokens' | 'tls'
@@ -41,6 +55,8 @@ export interface ActivationOptions {
   readonly onStop: (name: string, stop: () => Promise<void>) => void
 }
 
+/** Layout epoch of the tasks: what was sent is not forgotten by a rebuild, so it never changes. */
+const EPOCH = 1
 /** Retries become due while nothing else happens; a quarter of a second is a quarter of the shortest wait. */
 const PUMP_MS = 250
 /** Answers under way get this long; the rest of the grace is for the tasks. */
@@ -59,29 +75,33 @@ export async function startActivation(options: ActivationOptions): Promise<Activ
     counts: options.counts,
     groupPrefix: options.groupPrefix,
     nodeId: options.nodeId,
+    epoch: EPOCH,
     logger,
     onFatal: fatal,
   }
+
+  const deliveryTasks = createDeliveryTopology()
+  const owners = options.owners(groupName(options.groupPrefix, deliveryTasks.name, EPOCH))
+  const peers = createPeerClients(DeliveryPeerServiceClient, { tls: options.peerTls })
+  onStop('connections to other instances', async () => peers.close())
 
   // The gRPC server needs the tasks, which need its address for the owner map: the answers wait for the tasks.
   let delivery: TaskGroup<Answered> | undefined
   const grpc = await startGrpcServer({
     ...options.grpc,
-    services: [
-      grpcService(
-        DeliveryServiceService,
-        createDeliveryService({
-          tasks: () => delivery?.tasks() ?? [],
-          view: (partition) => delivery?.view(partition),
-        }),
-      ),
-    ],
+    services: createDeliveryServices({
+      partitions: options.counts.delivery,
+      view: (partition) => delivery?.view(partition),
+      instances: { nodeId: options.nodeId, peers },
+      owners,
+      logger,
+    }),
     health,
     logger,
     metrics,
   })
   onStop('gRPC server', () => grpc.stop())
-  const address = `${options.nodeId}:${grpc.port}`
+  const address = options.address(grpc.port)
 
   health.setReady('sync tasks', false, 'starting')
   const sync = await startTaskGroup({
@@ -97,8 +117,11 @@ export async function startActivation(options: ActivationOptions): Promise<Activ
   health.setReady('delivery tasks', false, 'starting')
   const tasks = await startTaskGroup({
     ...common,
-    topology: createDeliveryTopology(),
+    topology: deliveryTasks,
     address,
+    onAssigned: () => {
+      owners.joined()
+    },
     onReadiness: (ready, detail) => {
       health.setReady('delivery tasks', ready, detail)
     },

@@ -14,15 +14,19 @@ import { type PartitionCounts, topicName, topics } from '@tributary/contracts'
 import {
   type Kafka,
   KafkaFault,
+  createAdmin,
   createKafka,
   createKafkaLog,
+  createOwnerMap,
   followTopic,
   requireTopics,
 } from '@tributary/kafka'
 import {
   type Ports,
   type Service,
+  advertisedAddress,
   clickhouseConnection,
+  grpcPeerTls,
   grpcTls,
   grpcTokens,
   kafkaConnection,
@@ -48,6 +52,7 @@ const ownTopics = [
   topics.deliveryState,
   topics.deadLetters,
   topics.config,
+  topics.layout,
 ]
 
 type ActivationService = Service<typeof settings>
@@ -74,6 +79,8 @@ export async function startService(service: ActivationService): Promise<Ports> {
   service.onStop('webhook connections', () => sender.close())
   const log = createKafkaLog(kafka, { topicPrefix: set.TOPIC_PREFIX })
   service.onStop('Kafka log', () => log.close())
+  const admin = await createAdmin(kafka)
+  service.onStop('Kafka admin', () => admin.close())
   const { grpcPort } = await startActivation({
     log,
     stores: createLmdbStores({ directory: join(set.DATA_DIR, 'activation') }),
@@ -82,6 +89,9 @@ export async function startService(service: ActivationService): Promise<Ports> {
     counts,
     groupPrefix: set.GROUP_PREFIX,
     nodeId: set.NODE_ID,
+    address: (port) => advertisedAddress(set, port),
+    owners: (group) => createOwnerMap({ admin, group }),
+    peerTls: grpcPeerTls(set),
     grpc: { host: set.HOST, port: set.GRPC_PORT, tokens, ...(tls && { tls }) },
     logger,
     metrics,

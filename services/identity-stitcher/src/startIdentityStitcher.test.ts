@@ -6,7 +6,7 @@ import { topics } from '@tributary/contracts'
 import { Assignment } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { IdentityServiceClient } from '@tributary/contracts/generated/tributary/identity/v1/identity_service'
 import { bearerCredentials, callUnary, createHealth, createMetrics } from '@tributary/service-kit'
-import { createRecordingLogger } from '@tributary/service-kit/testing'
+import { createRecordingLogger, noOwners } from '@tributary/service-kit/testing'
 import { createMemoryLog, createMemoryStores } from '@tributary/stream-runtime/testing'
 import { startIdentityStitcher } from './startIdentityStitcher.ts'
 import { eventRecord, idOf } from './testing/records.ts'
@@ -44,6 +44,8 @@ async function start() {
     counts: { identifier: 1, profile: 1, delivery: 1 },
     groupPrefix: 'cdp',
     nodeId: 'n1',
+    address: (port) => `127.0.0.1:${port}`,
+    owners: () => noOwners,
     grpc: { host: '127.0.0.1', port: 0, tokens: ['t0ken'] },
     logger: recording.logger,
     metrics,

@@ -5,18 +5,23 @@
  * Stops in this order: gRPC, resolver, extractors.
  */
 import type { PartitionCounts } from '@tributary/contracts'
+import { IdentityServiceClient } from '@tributary/contracts/generated/tributary/identity/v1/identity_service'
 import {
   type GrpcServerOptions,
   type Health,
   type Logger,
   type Metrics,
+  type OwnerLookup,
+  type PeerTls,
+  createPeerClients,
   startGrpcServer,
 } from '@tributary/service-kit'
 import {
   type RuntimeLog,
   type StateStores,
   type TaskGroup,
-  type Topology,
+  type TaskGroupOptions,
+  groupName,
   startTaskGroup,
 } from '@tributary/stream-runtime'
 import { extractorTopology } from './extractor/extractorTopology.ts'
@@ -33,6 +38,11 @@ export interface IdentityStitcherOptions {
   readonly counts: PartitionCounts
   readonly groupPrefix: string
   readonly nodeId: string
+  /** Where the other instances reach this one, when its gRPC port is open. */
+  readonly address: (grpcPort: number) => string
+  /** Who owns the partitions of a group of tasks; `joined` is called after each join of this process. */
+  readonly owners: (group: string) => OwnerLookup & { joined(): void }
+  readonly peerTls?: PeerTls | undefined
   readonly grpc: Pick<GrpcServerOptions, 'port' | 'tokens'> & Partial<Pick<GrpcServerOptions, 'host' | 'tls'>>
   readonly logger: Logger
   readonly metrics: Metrics
@@ -41,32 +51,46 @@ export interface IdentityStitcherOptions {
   readonly onStop: (name: string, stop: () => Promise<void>) => void
 }
 
+/** Layout epoch: 1 until a rebuild makes another. */
+const EPOCH = 1
+
 export async function startIdentityStitcher(
   options: IdentityStitcherOptions,
 ): Promise<{ readonly grpcPort: number }> {
   const { logger, metrics, health, onStop } = options
   const observers = observeStitcher(metrics, logger)
 
+  const extractorTasks = extractorTopology(observers.extractor)
+  const resolverTasks = resolverTopology(observers.resolver)
+  const owners = options.owners(groupName(options.groupPrefix, resolverTasks.name, EPOCH))
+  const peers = createPeerClients(IdentityServiceClient, { tls: options.peerTls })
+  onStop('connections to other instances', async () => peers.close())
+
   // The gRPC server needs the tasks, which need its address for the owner map: questions wait for the tasks.
   let resolver: TaskGroup | undefined
   const service = createIdentityService({
     view: () => resolver?.view(0),
+    instances: { nodeId: options.nodeId, peers },
+    owners,
     reading: options.reading,
     logger,
   })
   const grpc = await startGrpcServer({ ...options.grpc, services: [service], health, logger, metrics })
 
-  async function start(topology: Topology): Promise<TaskGroup> {
-    const name = `${topology.name} tasks`
+  const address = options.address(grpc.port)
+
+  async function start(given: Pick<TaskGroupOptions, 'topology' | 'onAssigned'>): Promise<TaskGroup> {
+    const name = `${given.topology.name} tasks`
     health.setReady(name, false, 'starting')
     const group = await startTaskGroup({
-      topology,
+      ...given,
       log: options.log,
       stores: options.stores,
       counts: options.counts,
       groupPrefix: options.groupPrefix,
       nodeId: options.nodeId,
-      address: `${options.nodeId}:${grpc.port}`,
+      epoch: EPOCH,
+      address,
       logger,
       onFatal: options.fatal,
       onReadiness: (ready, detail) => health.setReady(name, ready, detail),
@@ -74,8 +98,8 @@ export async function startIdentityStitcher(
     onStop(name, () => group.stop())
     return group
   }
-  await start(extractorTopology(observers.extractor))
-  resolver = await start(resolverTopology(observers.resolver))
+  await start({ topology: extractorTasks })
+  resolver = await start({ topology: resolverTasks, onAssigned: () => owners.joined() })
   onStop('gRPC server', () => grpc.stop())
   return { grpcPort: grpc.port }
 }

@@ -15,16 +15,20 @@ import { type PartitionCounts, topicName, topics } from '@tributary/contracts'
 import {
   type Kafka,
   KafkaFault,
+  createAdmin,
   createKafka,
   createKafkaLog,
+  createOwnerMap,
   followTopic,
   requireTopics,
 } from '@tributary/kafka'
 import {
   type Ports,
   type Service,
+  advertisedAddress,
   clickhouseConnection,
   createIdentifierHasher,
+  grpcPeerTls,
   grpcTls,
   grpcTokens,
   kafkaConnection,
@@ -49,6 +53,7 @@ const ownTopics = [
   topics.evidenceState,
   topics.assignments,
   topics.config,
+  topics.layout,
 ]
 
 type StitcherService = Service<typeof settings>
@@ -70,6 +75,8 @@ export async function startService(service: StitcherService): Promise<Ports> {
 
   const log = createKafkaLog(kafka, { topicPrefix: set.TOPIC_PREFIX })
   service.onStop('log', () => log.close())
+  const admin = await createAdmin(kafka)
+  service.onStop('Kafka admin', () => admin.close())
   const defaults = identityRules(undefined)
   const { grpcPort } = await startIdentityStitcher({
     log,
@@ -89,6 +96,9 @@ export async function startService(service: StitcherService): Promise<Ports> {
     counts,
     groupPrefix: set.GROUP_PREFIX,
     nodeId: set.NODE_ID,
+    address: (port) => advertisedAddress(set, port),
+    owners: (group) => createOwnerMap({ admin, group }),
+    peerTls: grpcPeerTls(set),
     grpc: { host: set.HOST, port: set.GRPC_PORT, tokens, ...(tls && { tls }) },
     logger,
     metrics,

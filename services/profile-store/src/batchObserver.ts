@@ -1,6 +1,6 @@
 /**
- * What a processor saw, told to the edge when it is committed and not before: metrics count, and watchers see, only
- * what is true. A batch that is lost is forgotten with the processor that computed it.
+ * What a processor saw, told to the edge when it is committed and not before: metrics count only what is true. A batch
+ * that is lost is forgotten with the processor that computed it.
  */
 export interface BatchSink<T> {
   /** A new processor: what the last one computed and did not commit never was. */

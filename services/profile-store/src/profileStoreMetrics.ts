@@ -3,7 +3,6 @@ import { type Metrics } from '@tributary/service-kit'
 import { type StateView } from '@tributary/stream-runtime'
 import { BatchObserver } from './batchObserver.ts'
 import { type FragmentCounts } from './fragment/fragmentProcessor.ts'
-import { type Watchers } from './grpc/watchers.ts'
 import { type ProfileObservations } from './profile/profileProcessor.ts'
 import { counterRows } from './profile/profileRows.ts'
 
@@ -11,10 +10,9 @@ import { counterRows } from './profile/profileRows.ts'
 const reasonName = (reason: SkipReason): string =>
   skipReasonToJSON(reason).slice('SKIP_REASON_'.length).toLowerCase()
 
-/** What the tasks have committed, counted; and told to those who watch. */
+/** What the tasks have committed, counted. */
 export function observeProfileStore(
   metrics: Metrics,
-  watchers: Watchers,
   nowMs: () => number,
 ): {
   readonly fragments: BatchObserver<FragmentCounts>
@@ -40,10 +38,7 @@ export function observeProfileStore(
       const now = nowMs()
       for (const { receivedTimeMs } of seen.causes)
         freshness.observe(Math.max(0, now - receivedTimeMs) / 1000)
-      for (const change of seen.changes) {
-        changes.inc({ type: change.type })
-        watchers.tell(change)
-      }
+      for (const { type } of seen.changes) changes.inc({ type })
       memberships.inc({ change: 'entered' }, seen.entered)
       memberships.inc({ change: 'left' }, seen.left)
     }),

@@ -14,7 +14,7 @@ import {
   type WatchResponse,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { bearerCredentials, callUnary, createHealth, createMetrics } from '@tributary/service-kit'
-import { createRecordingLogger } from '@tributary/service-kit/testing'
+import { createRecordingLogger, noOwners } from '@tributary/service-kit/testing'
 import { createMemoryLog, createMemoryStores } from '@tributary/stream-runtime/testing'
 import { startProfileStore } from './startProfileStore.ts'
 import { viewWorkspace } from './workspaceView.ts'
@@ -70,6 +70,8 @@ async function start() {
     counts: { identifier: 1, profile: 1, delivery: 1 },
     groupPrefix: 'cdp',
     nodeId: 'n1',
+    address: (port) => `127.0.0.1:${port}`,
+    owners: () => noOwners,
     grpc: { host: '127.0.0.1', port: 0, tokens: ['t0ken'] },
     logger: createRecordingLogger().logger,
     metrics,

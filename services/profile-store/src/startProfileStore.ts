@@ -6,11 +6,15 @@
  */
 import { type ProcessConfiguration } from '@tributary/configuration'
 import { type PartitionCounts } from '@tributary/contracts'
+import { ProfilePeerServiceClient } from '@tributary/contracts/generated/tributary/profile/v1/profile_peers'
 import {
   type GrpcServerOptions,
   type Health,
   type Logger,
   type Metrics,
+  type OwnerLookup,
+  type PeerTls,
+  createPeerClients,
   startGrpcServer,
 } from '@tributary/service-kit'
 import {
@@ -18,9 +22,12 @@ import {
   type StateStores,
   type TaskGroup,
   type TaskGroupOptions,
+  groupName,
   startTaskGroup,
 } from '@tributary/stream-runtime'
 import { fragmentTopology } from './fragment/fragmentTopology.ts'
+import { createChangeFeed } from './grpc/changeFeed.ts'
+import { createProfilePeerService } from './grpc/profilePeerService.ts'
 import { createProfileService } from './grpc/profileService.ts'
 import { Watchers } from './grpc/watchers.ts'
 import { type OutboxPorts, createOutboxSender } from './job/outboxSender.ts'
@@ -38,6 +45,11 @@ export interface ProfileStoreOptions {
   readonly counts: PartitionCounts
   readonly groupPrefix: string
   readonly nodeId: string
+  /** Where the other instances reach this one, when its gRPC port is open. */
+  readonly address: (grpcPort: number) => string
+  /** Who owns the partitions of a group of tasks; `joined` is called after each join of this process. */
+  readonly owners: (group: string) => OwnerLookup & { joined(): void }
+  readonly peerTls?: PeerTls | undefined
   readonly grpc: Pick<GrpcServerOptions, 'port' | 'tokens'> & Partial<Pick<GrpcServerOptions, 'host' | 'tls'>>
   readonly logger: Logger
   readonly metrics: Metrics
@@ -47,6 +59,8 @@ export interface ProfileStoreOptions {
   readonly onStop: (name: string, stop: () => Promise<void>) => void
 }
 
+/** Layout epoch: 1 until a rebuild makes another. */
+const EPOCH = 1
 /** Outbox rows that could not be sent are tried again after so long, ms; the producer itself has tried for longer. */
 const OUTBOX_RETRY_MS = 5_000
 
@@ -55,34 +69,46 @@ export async function startProfileStore(
 ): Promise<{ readonly grpcPort: number }> {
   const { configuration, counts, logger, metrics, health, onStop, nowMs } = options
   const watchers = new Watchers()
-  const observers = observeProfileStore(metrics, watchers, nowMs)
+  const observers = observeProfileStore(metrics, nowMs)
   const totals = observeTotals(metrics)
+
+  const fragmentTasks = fragmentTopology(observers.fragments)
+  const profileTasks = profileTopology(observers.profiles)
+  const ownersOf = ({ name }: { name: string }) => options.owners(groupName(options.groupPrefix, name, EPOCH))
+  const identifierOwners = ownersOf(fragmentTasks)
+  const profileOwners = ownersOf(profileTasks)
+  const peers = createPeerClients(ProfilePeerServiceClient, { tls: options.peerTls })
+  onStop('connections to other instances', async () => peers.close())
 
   // The gRPC server needs the tasks, which need its address for the owner map: questions wait for the tasks.
   let fragments: TaskGroup | undefined
   let profiles: TaskGroup | undefined
+  const views = {
+    counts,
+    fragment: (partition: number) => fragments?.view(partition),
+    profile: (partition: number) => profiles?.view(partition),
+  }
   const grpc = await startGrpcServer({
     ...options.grpc,
     services: [
       createProfileService({
-        views: {
-          counts,
-          fragment: (partition) => fragments?.view(partition),
-          profile: (partition) => profiles?.view(partition),
-        },
+        views,
+        instances: { nodeId: options.nodeId, peers, identifierOwners, profileOwners },
         reading: () => configuration.current()?.value.reading,
         watchers,
+        feed: createChangeFeed({ log: options.log, partitions: counts.profile, watchers }),
         logger,
       }),
+      createProfilePeerService(views, logger),
     ],
     health,
     logger,
     metrics,
   })
-  const address = `${options.nodeId}:${grpc.port}`
+  const address = options.address(grpc.port)
 
   async function start<C, X>(
-    given: Pick<TaskGroupOptions<C, X>, 'topology' | 'configuration'>,
+    given: Pick<TaskGroupOptions<C, X>, 'topology' | 'configuration' | 'onAssigned'>,
   ): Promise<TaskGroup<X>> {
     const name = `${given.topology.name} tasks`
     health.setReady(name, false, 'starting')
@@ -93,6 +119,7 @@ export async function startProfileStore(
       counts,
       groupPrefix: options.groupPrefix,
       nodeId: options.nodeId,
+      epoch: EPOCH,
       address,
       logger,
       onFatal: options.fatal,
@@ -102,12 +129,16 @@ export async function startProfileStore(
     return group
   }
 
-  fragments = await start({ topology: fragmentTopology(observers.fragments) })
+  fragments = await start({
+    topology: fragmentTasks,
+    onAssigned: () => identifierOwners.joined(),
+  })
   fragments.onCommit(({ partition }) => observers.fragments.committed(partition))
 
   const profileGroup = await start({
-    topology: profileTopology(observers.profiles),
+    topology: profileTasks,
     configuration: partOf(configuration, 'profiles'),
+    onAssigned: () => profileOwners.joined(),
   })
   profiles = profileGroup
   profileGroup.onCommit(({ partition }) => {

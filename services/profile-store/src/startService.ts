@@ -11,8 +11,10 @@ import {
   type Kafka,
   KafkaFault,
   type PlainProducer,
+  createAdmin,
   createKafka,
   createKafkaLog,
+  createOwnerMap,
   createPlainProducer,
   followTopic,
   requireTopics,
@@ -20,8 +22,10 @@ import {
 import {
   type Ports,
   type Service,
+  advertisedAddress,
   clickhouseConnection,
   createIdentifierHasher,
+  grpcPeerTls,
   grpcTls,
   grpcTokens,
   kafkaConnection,
@@ -53,6 +57,7 @@ const ownTopics = [
   topics.jobs,
   topics.jobState,
   topics.config,
+  topics.layout,
 ]
 
 type ProfileStoreService = Service<typeof settings>
@@ -74,6 +79,8 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
 
   const log = createKafkaLog(kafka, { topicPrefix: set.TOPIC_PREFIX })
   service.onStop('log', () => log.close())
+  const admin = await createAdmin(kafka)
+  service.onStop('Kafka admin', () => admin.close())
   const { grpcPort } = await startProfileStore({
     log,
     stores: createLmdbStores({
@@ -94,6 +101,9 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
     counts,
     groupPrefix: set.GROUP_PREFIX,
     nodeId: set.NODE_ID,
+    address: (port) => advertisedAddress(set, port),
+    owners: (group) => createOwnerMap({ admin, group }),
+    peerTls: grpcPeerTls(set),
     grpc: { host: set.HOST, port: set.GRPC_PORT, tokens, ...(tls && { tls }) },
     logger,
     metrics,

@@ -13,6 +13,7 @@ import {
   bearerCredentials,
   callUnary,
   createHealth,
+  createPeerClients,
   startGrpcServer,
 } from '@tributary/service-kit'
 import { createRecordingLogger } from '@tributary/service-kit/testing'
@@ -24,12 +25,21 @@ import { createIdentityService } from './identityService.ts'
 
 let view: StateView | undefined
 const recording = createRecordingLogger()
-let server: GrpcServer
+const servers: GrpcServer[] = []
+const addresses: string[] = []
 let client: IdentityServiceClient
+/** Of an instance that does not run the resolver. */
+let other: IdentityServiceClient
+const peers = createPeerClients(IdentityServiceClient)
 
-beforeAll(async () => {
+async function startInstance(nodeId: string, viewHere: () => StateView | undefined) {
   const service = createIdentityService({
-    view: () => view,
+    view: viewHere,
+    instances: { nodeId, peers },
+    owners: {
+      ownerOf: async () => ({ nodeId: 'n0', address: addresses[0] }),
+      refresh: async () => {},
+    },
     reading: () => ({
       rules: identityRules(undefined),
       // Values are named like the tests' identifiers, so that a value leads to the same id.
@@ -38,7 +48,7 @@ beforeAll(async () => {
     }),
     logger: recording.logger,
   })
-  server = await startGrpcServer({
+  const server = await startGrpcServer({
     host: '127.0.0.1',
     port: 0,
     services: [service],
@@ -46,11 +56,18 @@ beforeAll(async () => {
     health: createHealth(),
     logger: recording.logger,
   })
-  client = new IdentityServiceClient(`127.0.0.1:${server.port}`, credentials.createInsecure())
+  servers.push(server)
+  addresses.push(`127.0.0.1:${server.port}`)
+  return new IdentityServiceClient(`127.0.0.1:${server.port}`, credentials.createInsecure())
+}
+
+beforeAll(async () => {
+  client = await startInstance('n0', () => view)
+  other = await startInstance('n1', () => undefined)
 })
 afterAll(async () => {
-  client.close()
-  await server.stop(100)
+  for (const each of [client, other, peers]) each.close()
+  await Promise.all(servers.map((server) => server.stop(100)))
 })
 beforeEach(() => {
   const driver = createProcessorDriver(resolverTopology({ resolved: () => {}, passedOver: () => {} }))
@@ -165,4 +182,20 @@ describe('Explain', () => {
     expect(summary).toMatch(/but one profile holds at most 1 user_id\.$/)
     expect(steps.map((each) => each.kind)).toEqual(['linked', 'refused'])
   })
+})
+
+test('an instance that does not run the resolver gives the same answers, refusals included', async () => {
+  const options = { deadlineMs: 2_000, metadata }
+  const ask = (from: IdentityServiceClient, ...refs: IdentifierRef['ref'][]) =>
+    callUnary(from.resolve.bind(from), { refs: refs.map((ref) => ({ ref })) }, options)
+  const known = [typed('user_id', 'u1'), typed('user_id', 'u404')]
+  expect(await ask(other, ...known)).toEqual(await ask(client, ...known))
+  const pair = { a: { ref: typed('email', 'e1@example.com') }, b: { ref: typed('anonymous_id', 'a1') } }
+  expect(await callUnary(other.explain.bind(other), pair, options)).toEqual(
+    await callUnary(client.explain.bind(client), pair, options),
+  )
+  const unusable = typed('shoe_size', '43')
+  expect(await refusalOf(ask(other, unusable))).toEqual(await refusalOf(ask(client, unusable)))
+  view = undefined
+  expect((await refusalOf(ask(other, ...known))).code).toBe(status.UNAVAILABLE)
 })

@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js'
-import { type PartitionCounts, parseProfileId, partitionOf, profileIdOf } from '@tributary/contracts'
+import { parseProfileId, profileIdOf } from '@tributary/contracts'
 import { type ProfileRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
 import { type ProfileRef } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import {
@@ -9,16 +9,19 @@ import {
   createIsPlaceholder,
   normaliseIdentifier,
 } from '@tributary/domain'
-import { type StateView } from '@tributary/stream-runtime'
-import { fragmentRows } from '../fragment/fragmentRows.ts'
-import { profileRows } from '../profile/profileRows.ts'
-import { Refusal, unavailable } from './refusal.ts'
+import { Refusal } from '@tributary/service-kit'
 
-/** Committed state of the partitions that this instance owns. */
-export interface ProfileViews {
-  readonly counts: PartitionCounts
-  readonly fragment: (partition: number) => StateView | undefined
-  readonly profile: (partition: number) => StateView | undefined
+/** What is known of an identifier: where its snapshot was last sent, under which generation. */
+export interface IdentifierRow {
+  readonly generation: number
+  /** Empty: nowhere yet. */
+  readonly tag: string
+}
+
+/** Reads one row of committed state, wherever its partition is; UNAVAILABLE when it is nowhere to be had. */
+export interface Lookups {
+  identifier(identifierId: string): Promise<IdentifierRow | undefined>
+  profile(profileId: string): Promise<ProfileRow | undefined>
 }
 
 /** How values become identifier ids, under the rules in force. */
@@ -40,11 +43,11 @@ export interface FoundProfile {
 const MAX_STEPS = 8
 
 /** The profile id a reference stands for: where its identifier was last sent. */
-export function readProfileRef(
+export async function readProfileRef(
   ref: ProfileRef | undefined,
-  views: ProfileViews,
+  lookups: Lookups,
   reading: IdentifierReading,
-): string {
+): Promise<string> {
   const said = ref?.ref
   if (said?.$case === 'profileId') {
     if (!parseProfileId(said.value))
@@ -56,7 +59,8 @@ export function readProfileRef(
   }
   if (said?.$case === 'identifier') {
     const identifierId = readIdentifier(said.value, reading)
-    return profileOf(identifierId, views)
+    const row = await lookups.identifier(identifierId)
+    return row && row.tag !== '' ? row.tag : profileIdOf(identifierId, row?.generation ?? 0)
   }
   throw new Refusal(status.INVALID_ARGUMENT, 'give a profile id or an identifier')
 }
@@ -81,28 +85,15 @@ function readIdentifier(
   return hash(type, rule.normaliserVersion, normalised.value)
 }
 
-function profileOf(identifierId: string, { counts, fragment }: ProfileViews): string {
-  const partition = partitionOf(identifierId, counts.identifier)
-  const view = fragment(partition)
-  if (!view) throw unavailable(`partition ${partition} of the identifiers`)
-  const row = view.table(fragmentRows).get(identifierId)
-  return row && row.tag !== '' ? row.tag : profileIdOf(identifierId, row?.generation ?? 0)
-}
-
-function rowOf(profileId: string, { counts, profile }: ProfileViews): ProfileRow | undefined {
-  const partition = partitionOf(profileId, counts.profile)
-  const view = profile(partition)
-  if (!view) throw unavailable(`partition ${partition} of the profiles`)
-  return view.table(profileRows).get(profileId)
-}
-
 /** Follows an id to the profile that is alive. */
-export function findProfile(profileId: string, views: ProfileViews): FoundProfile {
+export async function findProfile(profileId: string, lookups: Lookups): Promise<FoundProfile> {
   let at = profileId
   for (let step = 0; step < MAX_STEPS; step++) {
-    const row = rowOf(at, views)
+    // oxlint-disable-next-line no-await-in-loop -- where to look next is in the row
+    const row = await lookups.profile(at)
     if (row && row.publicJson !== '') return { profileId: at, row }
-    const next = row?.lead || row?.mergedInto || leadOf(at, views)
+    // oxlint-disable-next-line no-await-in-loop -- see above
+    const next = row?.lead || row?.mergedInto || (await leadOf(at, lookups))
     if (!next || next === at) break
     at = next
   }
@@ -110,13 +101,10 @@ export function findProfile(profileId: string, views: ProfileViews): FoundProfil
 }
 
 /** An id that was never public leads on all the same: by the row of the identifier it is named after. */
-function leadOf(profileId: string, views: ProfileViews): string | undefined {
+async function leadOf(profileId: string, lookups: Lookups): Promise<string | undefined> {
   const parts = parseProfileId(profileId)
   if (!parts) return undefined
-  const partition = partitionOf(parts.identifierId, views.counts.identifier)
-  const view = views.fragment(partition)
-  if (!view) throw unavailable(`partition ${partition} of the identifiers`)
-  const row = view.table(fragmentRows).get(parts.identifierId)
+  const row = await lookups.identifier(parts.identifierId)
   // An older generation was erased: it leads nowhere.
   return row && row.generation === parts.generation && row.tag !== '' ? row.tag : undefined
 }

@@ -7,6 +7,7 @@ import {
   type ProfileRef,
   type WatchResponse,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
+import { ProfilePeerServiceClient } from '@tributary/contracts/generated/tributary/profile/v1/profile_peers'
 import { EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { identityRules } from '@tributary/configuration'
 import {
@@ -14,9 +15,10 @@ import {
   bearerCredentials,
   callUnary,
   createHealth,
+  createPeerClients,
   startGrpcServer,
 } from '@tributary/service-kit'
-import { createRecordingLogger } from '@tributary/service-kit/testing'
+import { createRecordingLogger, noOwners } from '@tributary/service-kit/testing'
 import { type Pipeline, createPipeline } from '../testing/pipeline.ts'
 import { assignmentOf, eventOf, home, identifierId } from '../testing/shopPeople.ts'
 import { createProfileService } from './profileService.ts'
@@ -24,6 +26,7 @@ import { Watchers } from './watchers.ts'
 
 let pipeline: Pipeline
 let ownsProfiles = true
+let feedUsers = 0
 const watchers = new Watchers()
 const recording = createRecordingLogger()
 let server: GrpcServer
@@ -41,7 +44,21 @@ beforeAll(async () => {
       hash: (_type, _version, value) => identifierId(value),
       phone: () => undefined,
     }),
+    instances: {
+      nodeId: 'n1',
+      peers: createPeerClients(ProfilePeerServiceClient),
+      identifierOwners: noOwners,
+      profileOwners: noOwners,
+    },
     watchers,
+    feed: {
+      async open() {
+        feedUsers++
+      },
+      close() {
+        feedUsers--
+      },
+    },
     logger: recording.logger,
   })
   server = await startGrpcServer({
@@ -203,6 +220,7 @@ describe('Watch', () => {
     stop()
     await ended
     await eventually(() => watchers.size === 0)
+    expect(feedUsers).toBe(0)
   })
 
   test('without refs sends everything', async () => {
@@ -221,6 +239,16 @@ describe('Watch', () => {
       'RESOURCE_EXHAUSTED: more than 1000 changes',
     )
     await eventually(() => watchers.size === 0)
+  })
+
+  test('when the changes cannot be read everybody is told to come again', async () => {
+    const { ended } = await watching([])
+    watchers.fail(new Error('the log is away'))
+    const error = await ended
+    expect(error && `${status[error.code]}: ${error.details}`).toMatch(
+      /^UNAVAILABLE: the reader of the changes/,
+    )
+    expect([watchers.size, feedUsers]).toEqual([0, 0])
   })
 
   test('refuses a profile that cannot be named', async () => {

@@ -1,17 +1,12 @@
 /**
- * ProfileService: answers from the committed state of the partitions that this instance owns.
+ * ProfileService: answers from the committed state of the partitions, whichever instance owns them.
  *
- *  Q1. An answer holds only what has been committed, and everything that has.
- *  Q2. Values come in with a question and go out with its answer; they are neither kept nor logged.
- *  Q3. What this instance cannot know it does not guess: UNAVAILABLE, with the time after which to ask again.
+ *  Q1. An answer holds only what has been committed, and everything that had been when its partition was asked.
+ *  Q2. Values come in with a question and go out with its answer; they are neither kept nor logged, and no other
+ *      instance sees them: what is asked of the others are ids.
+ *  Q3. What cannot be known is not guessed: UNAVAILABLE, with the time after which to ask again.
  */
-import {
-  Metadata,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type sendUnaryData,
-  status,
-} from '@grpc/grpc-js'
+import { Metadata, type ServerWritableStream, status } from '@grpc/grpc-js'
 import {
   type GetProfileRequest,
   type GetProfileResponse,
@@ -22,119 +17,130 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
-import { type GrpcService, type Logger, grpcService } from '@tributary/service-kit'
+import {
+  type GrpcService,
+  type Logger,
+  Refusal,
+  answering,
+  grpcService,
+  refusalStatus,
+  unavailable,
+} from '@tributary/service-kit'
 import { type PublishedChange } from '../profile/profileProcessor.ts'
-import { counterRows } from '../profile/profileRows.ts'
-import { type IdentifierReading, type ProfileViews, findProfile, readProfileRef } from './findProfile.ts'
+import { type Instances, countEverywhere, lookupsFor } from './askInstances.ts'
+import { type ChangeFeed } from './changeFeed.ts'
+import { type IdentifierReading, type Lookups, findProfile, readProfileRef } from './findProfile.ts'
+import { type ProfileViews } from './profilePartitions.ts'
 import { publicToGrpc } from './publicToGrpc.ts'
-import { Refusal, unavailable } from './refusal.ts'
-import { MAX_BEHIND, type Watchers } from './watchers.ts'
+import { MAX_BEHIND, type Watcher, type Watchers } from './watchers.ts'
 
 /** Profiles of one Watch; more is a subscriber of the topic. */
 const MAX_WATCHED = 1_000
 
 export interface ProfileServiceOptions {
   readonly views: ProfileViews
+  readonly instances: Instances
   /** Undefined until the first revision of the configuration has been read. */
   readonly reading: () => IdentifierReading | undefined
   readonly watchers: Watchers
+  readonly feed: ChangeFeed
   readonly logger: Logger
 }
 
-export function createProfileService({
-  views,
-  reading,
-  watchers,
-  logger,
-}: ProfileServiceOptions): GrpcService {
-  const refOf = (ref: GetProfileRequest['ref']): string => {
-    const known = reading()
+export function createProfileService(options: ProfileServiceOptions): GrpcService {
+  const { views, instances, watchers, feed, logger } = options
+
+  async function refOf(ref: GetProfileRequest['ref'], lookups: Lookups): Promise<string> {
+    const known = options.reading()
     if (!known) throw unavailable('the configuration')
-    return readProfileRef(ref, views, known)
+    return readProfileRef(ref, lookups, known)
   }
 
-  const unary =
-    <Q, A>(answer: (request: Q) => A) =>
-    (call: ServerUnaryCall<Q, A>, callback: sendUnaryData<A>): void => {
-      try {
-        callback(null, answer(call.request))
-      } catch (error) {
-        callback(answerOf(error, call.getPath()))
-      }
+  async function watch(call: ServerWritableStream<WatchRequest, WatchResponse>): Promise<void> {
+    const { refs } = call.request
+    if (refs.length > MAX_WATCHED)
+      throw new Refusal(
+        status.INVALID_ARGUMENT,
+        `${refs.length} refs; watch at most ${MAX_WATCHED}, or read the profile-changes topic`,
+      )
+    const lookups = lookupsFor(call, views, instances)
+    const starts = await Promise.all(refs.map(async (ref) => startOf(await refOf(ref, lookups), lookups)))
+    await feed.open().catch((error: unknown) => {
+      throw changesUnavailable(error)
+    })
+    let remove = (): void => {}
+    let watching = true
+    const stop = (): void => {
+      if (!watching) return
+      watching = false
+      remove()
+      feed.close()
     }
-
-  function answerOf(error: unknown, path: string) {
-    if (error instanceof Refusal)
-      return { code: error.code, details: error.message, metadata: error.metadata }
-    logger.error({ err: error, path }, 'a question could not be answered')
-    return { code: status.INTERNAL, details: 'the answer failed; the service log says why' }
+    const end = (error: unknown): void => {
+      stop()
+      call.emit('error', refusalStatus(error, call.getPath(), logger))
+    }
+    remove = watchers.add({
+      profileIds: starts.length === 0 ? undefined : new Set(starts),
+      send: boundedSend(call, end),
+      fail: (error) => end(changesUnavailable(error)),
+    })
+    for (const event of ['cancelled', 'close', 'error']) call.on(event, stop)
+    if (call.cancelled) stop()
+    // The caller now knows that what is committed from here on will come.
+    call.sendMetadata(new Metadata())
   }
 
-  function watch(call: ServerWritableStream<WatchRequest, WatchResponse>): void {
-    try {
-      const { refs } = call.request
-      if (refs.length > MAX_WATCHED)
-        throw new Refusal(
-          status.INVALID_ARGUMENT,
-          `${refs.length} refs; watch at most ${MAX_WATCHED}, or read the profile-changes topic`,
-        )
-      const profileIds = refs.length === 0 ? undefined : new Set(refs.map((ref) => startOf(refOf(ref))))
-      const stop = watchers.add({ profileIds, send: boundedSend(call, () => stop()) })
-      for (const event of ['cancelled', 'close', 'error']) call.on(event, stop)
-      // Headers at once: the caller then knows that what is committed from now on will come.
-      call.sendMetadata(new Metadata())
-    } catch (error) {
-      call.emit('error', answerOf(error, call.getPath()))
-    }
-  }
-
-  /** A profile that has merged is watched under the id it has now; one that does not exist yet under its own. */
-  function startOf(profileId: string): string {
-    try {
-      return findProfile(profileId, views).profileId
-    } catch (error) {
-      if (error instanceof Refusal && error.code === status.NOT_FOUND) return profileId
-      throw error
-    }
+  function changesUnavailable(error: unknown): Refusal {
+    logger.warn({ err: error }, 'the changes of the profiles cannot be read for those who watch')
+    return unavailable('the reader of the changes')
   }
 
   const implementation: ProfileServiceServer = {
-    getProfile: unary<GetProfileRequest, GetProfileResponse>(({ ref }) => ({
-      profile: publicToGrpc(findProfile(refOf(ref), views)),
+    getProfile: answering<GetProfileRequest, GetProfileResponse>(logger, async ({ ref }, call) => {
+      const lookups = lookupsFor(call, views, instances)
+      return { profile: publicToGrpc(await findProfile(await refOf(ref, lookups), lookups)) }
+    }),
+    getTotals: answering<GetTotalsRequest, GetTotalsResponse>(logger, async (_request, call) => ({
+      partitions: await countEverywhere(call, views, instances),
+      partitionCount: views.counts.profile,
     })),
-    getTotals: unary<GetTotalsRequest, GetTotalsResponse>(() => totals(views)),
-    watch,
+    watch(call) {
+      void watch(call).catch((error: unknown) =>
+        call.emit('error', refusalStatus(error, call.getPath(), logger)),
+      )
+    },
   }
   return grpcService(ProfileServiceService, implementation)
+}
+
+/** A profile that has merged is watched under the id it has now; one that does not exist yet under its own. */
+async function startOf(profileId: string, lookups: Lookups): Promise<string> {
+  try {
+    return (await findProfile(profileId, lookups)).profileId
+  } catch (error) {
+    if (error instanceof Refusal && error.code === status.NOT_FOUND) return profileId
+    throw error
+  }
 }
 
 /** Ends the call of a watcher that does not keep up. */
 function boundedSend(
   call: ServerWritableStream<WatchRequest, WatchResponse>,
-  stop: () => void,
-): (change: PublishedChange) => void {
+  end: (error: unknown) => void,
+): Watcher['send'] {
   let behind = 0
-  return ({ profileId, version, type, json }) => {
+  return ({ profileId, version, type, json }: PublishedChange) => {
     if (behind >= MAX_BEHIND) {
-      stop()
-      call.emit('error', {
-        code: status.RESOURCE_EXHAUSTED,
-        details: `more than ${MAX_BEHIND} changes were waiting; get the profile and watch again`,
-      })
+      end(
+        new Refusal(
+          status.RESOURCE_EXHAUSTED,
+          `more than ${MAX_BEHIND} changes were waiting; get the profile and watch again`,
+        ),
+      )
       return
     }
     behind++
     call.write({ profileId, version, type, json }, () => behind--)
   }
-}
-
-function totals({ counts, profile }: ProfileViews): GetTotalsResponse {
-  const partitions: GetTotalsResponse['partitions'] = []
-  for (let partition = 0; partition < counts.profile; partition++) {
-    const view = profile(partition)
-    if (!view) continue
-    const { profiles = 0, events = 0, changes = 0 } = view.table(counterRows).get('counters') ?? {}
-    partitions.push({ partition, profiles, events, changes })
-  }
-  return { partitions, partitionCount: counts.profile }
 }

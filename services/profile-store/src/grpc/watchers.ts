@@ -7,12 +7,14 @@ import { type PublishedChange } from '../profile/profileProcessor.ts'
 export const MAX_BEHIND = 1_000
 
 export interface Watcher {
-  /** Undefined: every profile this instance owns. */
+  /** Undefined: every profile. */
   readonly profileIds: Set<string> | undefined
   readonly send: (change: PublishedChange) => void
+  /** No more changes will come. */
+  readonly fail: (error: unknown) => void
 }
 
-/** Those who watch changes as they are committed. */
+/** Those who watch changes as they come out. */
 export class Watchers {
   readonly #watchers = new Set<Watcher>()
 
@@ -32,5 +34,12 @@ export class Watchers {
       if (profileIds && change.mergedInto !== undefined) profileIds.add(change.mergedInto)
       send(change)
     }
+  }
+
+  /** The changes cannot be read: everybody is told, and nobody watches any more. */
+  fail(error: unknown): void {
+    const told = [...this.#watchers]
+    this.#watchers.clear()
+    for (const watcher of told) watcher.fail(error)
   }
 }

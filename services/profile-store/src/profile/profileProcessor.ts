@@ -31,7 +31,7 @@ export interface PublishedChange {
   readonly mergedInto?: string
 }
 
-/** What a batch did, for metrics and watchers. */
+/** What a batch did, for metrics. */
 export interface ProfileObservations {
   /** Events that reached a profile, with the time they were received. */
   readonly causes: Cause[]

@@ -1,0 +1,78 @@
+/** The same reads over the partitions of all instances: from this one's state, or by one hop to the owner. */
+import { type PartitionTotals } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
+import { type ProfilePeerServiceClient } from '@tributary/contracts/generated/tributary/profile/v1/profile_peers'
+import {
+  type Caller,
+  type OwnerLookup,
+  type PeerClients,
+  askOwner,
+  askOwners,
+  callPeer,
+} from '@tributary/service-kit'
+import { type Lookups } from './findProfile.ts'
+import {
+  IDENTIFIERS,
+  PROFILES,
+  type ProfileViews,
+  countPartitions,
+  identifierPartition,
+  lookUpIdentifier,
+  lookUpProfile,
+  profilePartition,
+} from './profilePartitions.ts'
+
+export interface Instances {
+  readonly nodeId: string
+  readonly peers: PeerClients<ProfilePeerServiceClient>
+  /** Owners of the fragment tasks' partitions, and of the profile tasks'. */
+  readonly identifierOwners: OwnerLookup
+  readonly profileOwners: OwnerLookup
+}
+
+/** Lookups made for one caller: its deadline and its token go with them. */
+export function lookupsFor(call: Caller, views: ProfileViews, instances: Instances): Lookups {
+  return {
+    identifier: (identifierId) =>
+      askOwner(instances, {
+        call,
+        partition: identifierPartition(views, identifierId),
+        of: IDENTIFIERS,
+        owners: instances.identifierOwners,
+        has: (partition) => views.fragment(partition) !== undefined,
+        here: () => lookUpIdentifier(views, identifierId),
+        async there(peer) {
+          const { found, ...row } = await callPeer(peer.lookUpIdentifier.bind(peer), { identifierId }, call)
+          return found ? row : undefined
+        },
+      }),
+    profile: (profileId) =>
+      askOwner(instances, {
+        call,
+        partition: profilePartition(views, profileId),
+        of: PROFILES,
+        owners: instances.profileOwners,
+        has: (partition) => views.profile(partition) !== undefined,
+        here: () => lookUpProfile(views, profileId),
+        there: async (peer) => (await callPeer(peer.lookUpProfile.bind(peer), { profileId }, call)).row,
+      }),
+  }
+}
+
+/** What every partition of the profiles holds, in order. */
+export async function countEverywhere(
+  call: Caller,
+  views: ProfileViews,
+  instances: Instances,
+): Promise<PartitionTotals[]> {
+  const answers = await askOwners(instances, {
+    call,
+    partitions: Array.from({ length: views.counts.profile }, (_, partition) => partition),
+    of: PROFILES,
+    owners: instances.profileOwners,
+    has: (partition) => views.profile(partition) !== undefined,
+    here: (partitions) => countPartitions(views, partitions),
+    there: async (peer, partitions) =>
+      (await callPeer(peer.countPartitions.bind(peer), { partitions: [...partitions] }, call)).partitions,
+  })
+  return answers.flat().sort((a, b) => a.partition - b.partition)
+}
