@@ -5,7 +5,15 @@ import { join } from 'node:path'
 import { credentials } from '@grpc/grpc-js'
 import { type ClickHouse } from '@tributary/clickhouse-log'
 import { type Document, nextRevision, toRevisionDocument } from '@tributary/configuration'
-import { type TopicSpec, allTopics, partitionOf, partitionsOf, topicName, topics } from '@tributary/contracts'
+import {
+  type PartitionCounts,
+  type TopicSpec,
+  allTopics,
+  partitionOf,
+  partitionsOf,
+  topicName,
+  topics,
+} from '@tributary/contracts'
 import { Revision } from '@tributary/contracts/generated/tributary/config/v1/revision'
 import { type Event, EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { Assignment } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
@@ -13,7 +21,7 @@ import {
   type GetProfileResponse,
   ProfileServiceClient,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
-import { createKafka, createPlainProducer, createTopics, readTopic } from '@tributary/kafka'
+import { type Kafka, createKafka, createPlainProducer, createTopics, readTopic } from '@tributary/kafka'
 import { bearerCredentials, callUnary, createIdentifierHasher } from '@tributary/service-kit'
 import { createSecretFiles } from '../../../deploy/local/src/secretFiles.ts'
 import { type ServiceProcess, startServiceProcess } from '../../../deploy/local/src/serviceProcess.ts'
@@ -21,7 +29,7 @@ import { testStack } from '../../support/testStack.ts'
 import { uniquePrefix } from '../../support/uniquePrefix.ts'
 import { createLogDatabase } from '../log/logDatabase.ts'
 
-export const counts = { identifier: 3, profile: 2, delivery: 1 }
+export const counts: PartitionCounts = { identifier: 3, profile: 2, delivery: 1 }
 
 export interface ReadBack {
   readonly partition: number
@@ -32,6 +40,9 @@ export interface ReadBack {
 }
 
 export interface ProfileInstallation {
+  readonly kafka: Kafka
+  /** Of topics and groups. */
+  readonly prefix: string
   readonly clickhouse: ClickHouse
   readonly hash: (type: string, version: number, value: string) => string
   apply(documents: readonly { readonly kind: string; readonly id: string }[]): Promise<void>
@@ -48,12 +59,14 @@ export interface ProfileInstallation {
   close(): Promise<void>
 }
 
-export async function openProfileInstallation(): Promise<ProfileInstallation> {
+export async function openProfileInstallation(
+  partitions: PartitionCounts = counts,
+): Promise<ProfileInstallation> {
   const kafka = createKafka({ brokers: [testStack().brokers], clientId: 'profile-tests' })
   const prefix = uniquePrefix('profile')
   await createTopics(kafka, {
     topics: allTopics,
-    counts,
+    counts: partitions,
     prefix,
     replicationFactor: 1,
     minInSyncReplicas: 1,
@@ -78,6 +91,8 @@ export async function openProfileInstallation(): Promise<ProfileInstallation> {
   }
 
   return {
+    kafka,
+    prefix,
     clickhouse: database.clickhouse,
     hash,
     metadata,
@@ -102,7 +117,7 @@ export async function openProfileInstallation(): Promise<ProfileInstallation> {
       await producer.send(
         events.map((event) => ({
           topic: topicName(prefix, topics.events),
-          partition: partitionOf(event.anchor, counts.identifier),
+          partition: partitionOf(event.anchor, partitions.identifier),
           key: event.anchor,
           value: EventRecord.encode({ record: { $case: 'event', value: event } }).finish(),
         })),
@@ -112,7 +127,7 @@ export async function openProfileInstallation(): Promise<ProfileInstallation> {
       await producer.send(
         assignments.map((assignment) => ({
           topic: topicName(prefix, topics.assignments),
-          partition: partitionOf(assignment.identifierId, counts.identifier),
+          partition: partitionOf(assignment.identifierId, partitions.identifier),
           key: assignment.identifierId,
           value: Assignment.encode(assignment).finish(),
         })),
@@ -135,9 +150,9 @@ export async function openProfileInstallation(): Promise<ProfileInstallation> {
           HOST: '127.0.0.1',
           WORKSPACE_KEY_FILE: secrets.workspaceKey,
           GRPC_TOKEN_FILE: secrets.grpcToken,
-          IDENTIFIER_PARTITIONS: String(counts.identifier),
-          PROFILE_PARTITIONS: String(counts.profile),
-          DELIVERY_PARTITIONS: String(counts.delivery),
+          IDENTIFIER_PARTITIONS: String(partitions.identifier),
+          PROFILE_PARTITIONS: String(partitions.profile),
+          DELIVERY_PARTITIONS: String(partitions.delivery),
         },
       })
       processes.push(started)
@@ -153,14 +168,14 @@ export async function openProfileInstallation(): Promise<ProfileInstallation> {
       return profile
     },
     async read(spec) {
-      const partitions = Array.from({ length: partitionsOf(spec, counts) }, async (_, partition) => {
+      const all = Array.from({ length: partitionsOf(spec, partitions) }, async (_, partition) => {
         const found: ReadBack[] = []
         for await (const { records } of readTopic(kafka, { topic: topicName(prefix, spec), partition }))
           for (const { offset, key, value, headers } of records)
             found.push({ partition, offset, key: key?.toString() ?? null, value, headers })
         return found
       })
-      return (await Promise.all(partitions)).flat()
+      return (await Promise.all(all)).flat()
     },
     async close() {
       for (const each of clients.values()) each.close()

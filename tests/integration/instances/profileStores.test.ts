@@ -1,0 +1,235 @@
+/** Several profile-stores on one installation: each answers for all, while partitions move between them. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { profileIdOf } from '@tributary/contracts'
+import { ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
+import { type WatchResponse } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
+import { type KafkaAdmin, createAdmin } from '@tributary/kafka'
+import { callUnary } from '@tributary/service-kit'
+import { groupName } from '@tributary/stream-runtime'
+import { type ServiceProcess } from '../../../deploy/local/src/serviceProcess.ts'
+import { waitForValue, waitUntil } from '../../support/waitUntil.ts'
+import { type ProfileInstallation, openProfileInstallation } from '../profile/profileInstallation.ts'
+import { Shoppers } from './shoppers.ts'
+
+const counts = { identifier: 6, profile: 6, delivery: 1 }
+let installation: ProfileInstallation
+let admin: KafkaAdmin
+/** Those that are expected to answer. */
+let live: ServiceProcess[] = []
+let sentInAll = 0
+
+beforeAll(async () => {
+  installation = await openProfileInstallation(counts)
+  await installation.apply([])
+  admin = await createAdmin(installation.kafka)
+  live = [await installation.start()]
+}, 90_000)
+afterAll(async () => {
+  await admin?.close()
+  await installation?.close()
+}, 60_000)
+
+/** Partitions that each instance owns, by the group of one kind of task. */
+async function owned(topology: 'fragment' | 'profile'): Promise<Map<string, number>> {
+  const { state, members } = await admin.describeGroup(groupName(installation.prefix, topology, 1))
+  if (state !== 'Stable') return new Map()
+  return new Map(
+    members.map(({ nodeId, assignment }) => [nodeId!, [...assignment.values()][0]?.length ?? 0] as const),
+  )
+}
+
+/** Every live instance owns its share, and nobody else anything. */
+async function untilShared(): Promise<void> {
+  const names = live.map(({ instance }) => instance).sort()
+  for (const topology of ['fragment', 'profile'] as const)
+    await waitForValue(
+      `${names.join(', ')} share the ${topology} tasks`,
+      async () => [...(await owned(topology))],
+      (shares) =>
+        JSON.stringify(shares.map(([name]) => name).sort()) === JSON.stringify(names) &&
+        shares.every(([, share]) => share === 6 / names.length),
+    )
+}
+
+async function scaleOut(): Promise<void> {
+  const started = await installation.start()
+  live = [...live, started]
+  await untilShared()
+}
+
+async function totals(instance: ServiceProcess) {
+  const client = installation.client(instance)
+  const options = { deadlineMs: 5_000, metadata: installation.metadata }
+  return callUnary(client.getTotals.bind(client), {}, options)
+}
+
+async function eventsFolded(instance: ServiceProcess): Promise<number> {
+  return (await totals(instance)).partitions.reduce((sum, { events }) => sum + events, 0)
+}
+
+/** Everything that was ever sent is in the profiles, by every instance's account, and each person has what was sent. */
+async function expectNothingLost(shoppers: Shoppers): Promise<void> {
+  sentInAll += shoppers.total
+  for (const instance of live)
+    await waitForValue(
+      'all events in the profiles',
+      () => eventsFolded(instance),
+      (sum) => sum === sentInAll,
+    )
+  for (const [i, name] of shoppers.names.entries())
+    expect([name, await shoppers.ask(live[i % live.length]!, name)]).toEqual([name, shoppers.sent.get(name)])
+}
+
+async function ready(instance: ServiceProcess): Promise<Record<string, { ready: boolean; detail?: string }>> {
+  const answer = await fetch(`http://127.0.0.1:${instance.ports().admin}/readyz`)
+  return ((await answer.json()) as { components: never }).components
+}
+
+test('two, then three instances share the partitions, and each gives the same answer to every question', async () => {
+  const shoppers = new Shoppers(installation, 'same', 30)
+  await shoppers.send(120)
+  await scaleOut()
+  await scaleOut()
+  await expectNothingLost(shoppers)
+
+  const [winner, loser] = ['same-0', 'same-1'].map((name) => installation.hash('user_id', 1, name))
+  const into = profileIdOf(winner!, 0)
+  const change = {
+    id: 'c1',
+    kind: ChangeKind.CHANGE_KIND_MERGE,
+    from: profileIdOf(loser!, 0),
+    into,
+    cause: 'e1',
+  }
+  await installation.assign(
+    [winner!, loser!].map((identifierId) => ({
+      identifierId,
+      type: 'user_id',
+      profileId: into,
+      generation: 0,
+      change,
+    })),
+  )
+  await waitForValue(
+    'the merge',
+    () => installation.get(live[0]!, 'user_id', 'same-1'),
+    (found) => found?.profileId === into && found.identifiers.length === 2,
+  )
+  for (const name of shoppers.names) {
+    const [first, ...others] = await Promise.all(
+      live.map((instance) => installation.get(instance, 'user_id', name)),
+    )
+    expect(first?.identifiers.some(({ value }) => value === name)).toBe(true)
+    for (const other of others) expect(other).toEqual(first)
+  }
+  const old = await Promise.all(
+    live.map((instance) => {
+      const client = installation.client(instance)
+      const ref = { ref: { $case: 'profileId' as const, value: profileIdOf(loser!, 0) } }
+      return callUnary(
+        client.getProfile.bind(client),
+        { ref },
+        { deadlineMs: 5_000, metadata: installation.metadata },
+      )
+    }),
+  )
+  expect(old.map(({ profile }) => profile?.profileId)).toEqual([into, into, into])
+  const [all, ...same] = await Promise.all(live.map(totals))
+  expect(all!.partitions.map(({ partition }) => partition)).toEqual([0, 1, 2, 3, 4, 5])
+  for (const other of same) expect(other).toEqual(all)
+
+  const { 'profile tasks': tasks } = await ready(live[0]!)
+  expect(tasks).toEqual({ ready: true, detail: '2 tasks of profile run' })
+}, 120_000)
+
+test('whoever is asked to watch sends the changes of all partitions', async () => {
+  const shoppers = new Shoppers(installation, 'watched', 12)
+  const calls = live.map((instance) =>
+    installation.client(instance).watch({ refs: [] }, installation.metadata),
+  )
+  const seen = calls.map((call) => {
+    const ids = new Set<string>()
+    call.on('data', ({ profileId }: WatchResponse) => ids.add(profileId))
+    call.on('error', () => undefined)
+    return ids
+  })
+  await Promise.all(calls.map((call) => new Promise((resolve) => call.once('metadata', resolve))))
+  await shoppers.send(24)
+  const ids = shoppers.names.map((name) => profileIdOf(installation.hash('user_id', 1, name), 0))
+  await waitUntil('everybody by everyone', () => seen.every((found) => ids.every((id) => found.has(id))))
+  for (const call of calls) call.cancel()
+  await expectNothingLost(shoppers)
+})
+
+test('in and out again while events flow: nothing is lost, and no answer is wrong', async () => {
+  while (live.length < 3) await scaleOut()
+  const shoppers = new Shoppers(installation, 'moving', 40)
+  await shoppers.load(
+    () => live,
+    async () => {
+      for (const left of [2, 1]) {
+        const leaving = live[0]!
+        live = live.slice(1)
+        await leaving.stop()
+        expect(await leaving.ended()).toEqual({ code: 0, signal: null })
+        await untilShared()
+        expect(live).toHaveLength(left)
+      }
+      await scaleOut()
+      await scaleOut()
+      await sleep(1_000)
+    },
+  )
+  const { answered, unavailable, wrong } = shoppers.answers
+  expect(wrong).toEqual([])
+  expect(answered).toBeGreaterThan(unavailable)
+  await expectNothingLost(shoppers)
+}, 180_000)
+
+test('a killed instance: its partitions move, and everything is answered again by those that stay', async () => {
+  while (live.length < 2) await scaleOut()
+  const shoppers = new Shoppers(installation, 'killed', 40)
+  await shoppers.load(
+    () => live,
+    async () => {
+      await sleep(500)
+      const killed = live[0]!
+      live = live.slice(1)
+      await killed.kill()
+      await untilShared()
+      await sleep(1_000)
+    },
+  )
+  expect(shoppers.answers.wrong).toEqual([])
+  expect(shoppers.answers.answered).toBeGreaterThan(0)
+  await expectNothingLost(shoppers)
+}, 120_000)
+
+test('an instance that was frozen until others had its partitions tells nobody what it knew before', async () => {
+  while (live.length < 2) await scaleOut()
+  const shoppers = new Shoppers(installation, 'frozen', 40)
+  await shoppers.send(200)
+  const [frozen, ...others] = live
+  await waitUntil('all of them told', async () => {
+    const asked = shoppers.names.map((name) => shoppers.ask(frozen!, name))
+    return (await Promise.all(asked)).every((events, i) => events === shoppers.sent.get(shoppers.names[i]!))
+  })
+  frozen!.signal('SIGSTOP')
+  live = others
+  await untilShared()
+  await shoppers.send(200)
+  const one = others[0]!
+  await waitUntil('the others have all', async () => {
+    const asked = shoppers.names.map((name) => shoppers.ask(one, name))
+    return (await Promise.all(asked)).every((events, i) => events === shoppers.sent.get(shoppers.names[i]!))
+  })
+  // From now on less than everything would be wrong: asked before it has heard a word from the group.
+  const questions = shoppers.names.map((name) => shoppers.ask(frozen!, name))
+  frozen!.signal('SIGCONT')
+  await Promise.all(questions)
+  expect(shoppers.answers.wrong).toEqual([])
+  live = [...others, frozen!]
+  await untilShared()
+  await expectNothingLost(shoppers)
+}, 120_000)
