@@ -7,6 +7,7 @@
  */
 import kafkajs, { type Assigner, type Kafka as KafkajsClient, type RetryOptions } from 'kafkajs'
 import type { Cluster } from './cluster.ts'
+import { watchedSockets } from './watchedSockets.ts'
 
 /** The same shape as service-kit's kafkaConnection(settings) returns. */
 export interface KafkaConnection {
@@ -42,6 +43,8 @@ export interface Kafka {
 
 /** Longest wait for an answer before a connection counts as broken, ms: a broker that lives answers within seconds. */
 const REQUEST_TIMEOUT_MS = 15_000
+/** No answer for so long, ms, and the connection is dead: a join is held for up to the 15 s of a rebalance. */
+const SILENCE_MS = 20_000
 /** Longest wait for a TCP and TLS handshake, ms. */
 const CONNECTION_TIMEOUT_MS = 5_000
 
@@ -56,6 +59,7 @@ export function createKafka(connection: KafkaConnection, options: { logger?: Kaf
       requestTimeout: REQUEST_TIMEOUT_MS,
       connectionTimeout: CONNECTION_TIMEOUT_MS,
       retry,
+      socketFactory: watchedSockets(SILENCE_MS),
       logLevel: kafkajs.logLevel.WARN,
       logCreator: () => (entry) => forward(logger, entry),
       ...(connection.tls === undefined ? {} : { ssl: { ...connection.tls } }),
