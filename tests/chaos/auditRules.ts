@@ -8,7 +8,8 @@
  *  A4. Every profile is the fold of its person's events, and there is one for each person and none besides.
  *  A5. Numbers per partition (versions, stamps, CloudEvents ids) go 1, 2, 3 … for readers of committed records.
  *  A6. The state topic shows each profile at the version its last change told.
- *  A7. Every delivery arrived at the receiver, none that was never asked for, in order per profile.
+ *  A7. Every delivery arrived at the receiver, none that was never asked for, in order per sync and profile.
+ *  A8. No process ended that was not killed: a task that fails is opened again, its process lives on.
  */
 import type { ProfileRecord } from '@tributary/contracts'
 import { foldPeople, type ExpectedProfile } from './foldPeople.ts'
@@ -61,6 +62,7 @@ export interface ToldVersion {
 
 export interface AskedDelivery extends ToldVersion {
   id: string
+  syncId: string
 }
 
 export interface Observed {
@@ -80,6 +82,8 @@ export interface Observed {
   forged: number
   /** What `tributary audit` said, when it does not balance. */
   ledgerProblem: string | undefined
+  /** Processes that ended, or did not start, without being killed: which and how. */
+  unasked: string[]
 }
 
 export interface Finding {
@@ -112,6 +116,7 @@ export function auditRun(ledger: ReadonlyMap<EventKey, LedgerEntry>, observed: O
   judgeNumbers(observed.numbers, find)
   judgeStates(observed, find)
   judgeDeliveries(observed, find)
+  find('A8', 'processes that ended by themselves', observed.unasked)
   if (observed.ledgerProblem !== undefined)
     find('A3', '`tributary audit` does not balance', [observed.ledgerProblem])
 
@@ -373,10 +378,11 @@ function judgeDeliveries({ deliveries, received, forged }: Observed, find: Find)
   )
   const latest = new Map<string, string>()
   const disordered: string[] = []
-  for (const { profileId, version } of received) {
-    const before = latest.get(profileId) ?? ''
-    if (version < before) disordered.push(`${profileId}: ${version} after ${before}`)
-    else latest.set(profileId, version)
+  for (const { syncId, profileId, version } of received) {
+    const key = `${syncId} ${profileId}`
+    const before = latest.get(key) ?? ''
+    if (version < before) disordered.push(`${key}: ${version} after ${before}`)
+    else latest.set(key, version)
   }
   find('A7', 'older versions that arrived after newer ones', disordered)
   if (forged > 0) find('A7', 'webhooks whose signature does not hold', [`${forged}`])

@@ -26,7 +26,7 @@ export function findingsText({ verdict }: ChaosResult, most = SHOWN): string {
 }
 
 export function chaosPage(result: ChaosResult, at: Date): string {
-  const { seed, durationS, settledS, load, disturbed, faults, done, unasked, verdict } = result
+  const { seed, durationS, settledS, load, disturbed, faults, done, verdict } = result
   const table = (head: string[], rows: (string | number)[][]): string =>
     [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
   return `# Chaos
@@ -68,7 +68,6 @@ ${table(
     ...Object.entries(faults).map(([fault, count]): [string, number] => [`of it, ${fault}`, count]),
     ['instances added', disturbed.added],
     ['instances removed', disturbed.removed],
-    ['processes that ended by themselves and were started again', unasked.length],
   ],
 )}
 

@@ -29,7 +29,7 @@ interface Instance {
   process: ServiceProcess
 }
 
-export interface UnaskedEnd {
+interface UnaskedEnd {
   instance: string
   how: string
 }
@@ -104,7 +104,7 @@ export class Fleet {
   }
 
   async add(service: ServiceName, name: string): Promise<void> {
-    const { settings, dataDir, logsDir, say } = this.#options
+    const { settings, dataDir, logsDir } = this.#options
     while (!this.#stopping) {
       try {
         const process = await startServiceProcess({ service, instance: name, settings, dataDir, logsDir })
@@ -113,7 +113,7 @@ export class Fleet {
         else this.adopt(process)
         return
       } catch (error) {
-        if (!this.#stopping) say(`${name} did not start, once more: ${firstLine(error)}`)
+        this.#didNotStart(name, error)
         await sleep(RETRY_MS)
       }
     }
@@ -144,8 +144,7 @@ export class Fleet {
       } catch (error) {
         // Killed while it started: whoever did that starts it.
         if ((instance.state as State) !== 'starting') return
-        if (!this.#stopping)
-          this.#options.say(`${instance.name} did not start, once more: ${firstLine(error)}`)
+        this.#didNotStart(instance.name, error)
         await sleep(RETRY_MS)
         continue
       }
@@ -165,6 +164,13 @@ export class Fleet {
     instance.state = 'down'
     await sleep(RETRY_MS)
     await this.#start(instance)
+  }
+
+  #didNotStart(instance: string, error: unknown): void {
+    if (this.#stopping) return
+    const how = firstLine(error)
+    this.unasked.push({ instance, how })
+    this.#options.say(`${instance} did not start, once more: ${how}`)
   }
 
   #find(name: string): Instance {

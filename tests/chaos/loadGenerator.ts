@@ -48,20 +48,13 @@ export class LoadGenerator {
   readonly #stopped = new AbortController()
   readonly #underWay = new Set<Promise<void>>()
   readonly #repeats: { atMs: number; event: LoadEvent }[] = []
-  readonly #producer: Producer
+  #producer: Promise<Producer> | undefined
   #failure: unknown
 
   constructor(doors: LoadDoors, ledger: Ledger, random: Random) {
     this.#doors = doors
     this.#ledger = ledger
     this.#random = random
-    this.#producer = new Kafka({
-      clientId: 'tills',
-      brokers: [doors.brokers],
-      logLevel: logLevel.NOTHING,
-      requestTimeout: ANSWER_TIMEOUT_MS,
-      retry: { retries: 2 },
-    }).producer({ allowAutoTopicCreation: false })
   }
 
   /** Resolves when everything has been sent and answered or given up. */
@@ -89,13 +82,13 @@ export class LoadGenerator {
     }
     while (this.#underWay.size > 0) await Promise.race(this.#underWay)
     if (this.#failure !== undefined) throw this.#failure
-    await this.#producer.disconnect()
+    await this.#closeProducer()
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort(new Error('the load was stopped'))
     await Promise.allSettled(this.#underWay)
-    await this.#producer.disconnect().catch(() => {})
+    await this.#closeProducer()
   }
 
   #send(due: readonly LoadEvent[], now: number): void {
@@ -139,19 +132,49 @@ export class LoadGenerator {
     }
   }
 
+  /** A till whose write fails opens a new connection for the next try. */
   async #produce(events: LoadEvent[]): Promise<boolean> {
+    this.#producer ??= this.#openProducer()
+    const using = this.#producer
+    const late = new AbortController()
     try {
-      await this.#producer.connect()
-      await this.#producer.send({
+      const producer = await using
+      const send = producer.send({
         topic: this.#doors.receiptTopic,
         acks: -1,
         messages: events.map(({ messageId, body }) => ({ key: messageId, value: body })),
       })
+      const answered = await Promise.race([
+        send.then(() => true),
+        sleep(ANSWER_TIMEOUT_MS, false, { signal: late.signal }),
+      ])
+      if (!answered) throw new Error('no answer')
     } catch {
+      if (this.#producer === using) void this.#closeProducer()
       return false
+    } finally {
+      late.abort()
     }
     for (const event of events) this.#ledger.acknowledged(event, 'accepted')
     return true
+  }
+
+  async #openProducer(): Promise<Producer> {
+    const producer = new Kafka({
+      clientId: 'tills',
+      brokers: [this.#doors.brokers],
+      logLevel: logLevel.NOTHING,
+      requestTimeout: ANSWER_TIMEOUT_MS,
+      retry: { retries: 2 },
+    }).producer({ allowAutoTopicCreation: false })
+    await producer.connect()
+    return producer
+  }
+
+  async #closeProducer(): Promise<void> {
+    const closing = this.#producer
+    this.#producer = undefined
+    await closing?.then((producer) => producer.disconnect()).catch(() => {})
   }
 
   async #post(source: Source, events: LoadEvent[], impatient: boolean): Promise<boolean> {

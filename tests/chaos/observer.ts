@@ -31,6 +31,7 @@ import { readStamp } from './readStamp.ts'
 export interface ObserverOptions {
   settings: Record<string, string>
   grpcToken: string
+  sourceTopics: readonly string[]
   profileStores: () => ServiceProcess[]
   activations: () => ServiceProcess[]
 }
@@ -50,6 +51,8 @@ export interface Progress {
   deliveriesStored: number
   deliveriesEnded: number
   deliveriesWaiting: number
+  /** Records between what the tasks and the sources have reached and the ends of their inputs. */
+  behind: number
 }
 
 const DEADLINE_MS = 10_000
@@ -78,10 +81,11 @@ export class Observer {
   }
 
   async progress(): Promise<Progress> {
-    const [totals, waiting, counts, [stored]] = await Promise.all([
+    const [totals, waiting, counts, behind, [stored]] = await Promise.all([
       this.#totals(),
       this.#waiting(),
       this.#partitionCounts(),
+      this.#behind(),
       this.#clickhouse.query<Record<string, string>>(`SELECT
         (SELECT count() FROM ${this.#table('events')} WHERE record = 'event') AS events,
         (SELECT count() FROM ${this.#table('skipped')}) AS skipped,
@@ -103,13 +107,14 @@ export class Observer {
       deliveriesStored: Number(stored!['deliveries']),
       deliveriesEnded: Number(stored!['ended']),
       deliveriesWaiting: waiting,
+      behind,
     }
   }
 
   async observe(
     received: readonly ReceivedWebhook[],
     forged: number,
-  ): Promise<Omit<Observed, 'ledgerProblem'>> {
+  ): Promise<Omit<Observed, 'ledgerProblem' | 'unasked'>> {
     const numbers: Numbered[] = []
     const collected = {
       changes: [] as KafkaRecord[],
@@ -162,6 +167,7 @@ export class Observer {
       }),
       received: received.map(({ id, data }): AskedDelivery => ({
         id,
+        syncId: String(data['sync']),
         profileId: data.profileId,
         version: String(data['version']),
       })),
@@ -242,6 +248,27 @@ export class Observer {
 
   #call() {
     return { deadlineMs: DEADLINE_MS, metadata: bearerCredentials(this.#options.grpcToken) }
+  }
+
+  /** Log writers are not among them: what they store is counted in the event log itself. */
+  async #behind(): Promise<number> {
+    const admin = await createAdmin(this.#kafka)
+    try {
+      const names = [...allTopics.map((spec) => topicName(this.#prefix, spec)), ...this.#options.sourceTopics]
+      const groups = (await admin.groups()).filter((group) => !group.includes('.event-log.'))
+      const committed = (await Promise.all(groups.map((group) => admin.groupOffsets(group, names)))).flat()
+      const ends = new Map<string, number>()
+      for (const topic of new Set(committed.map((one) => one.topic)))
+        for (const { partition, committedEnd } of await admin.offsets(topic))
+          ends.set(`${topic}/${partition}`, committedEnd)
+      return committed.reduce(
+        (total, { topic, partition, offset }) =>
+          total + Math.max(0, (ends.get(`${topic}/${partition}`) ?? 0) - offset),
+        0,
+      )
+    } finally {
+      await admin.close()
+    }
   }
 
   async #partitionCounts(): Promise<PartitionCount[]> {

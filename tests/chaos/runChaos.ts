@@ -15,7 +15,7 @@ import { WebhookReceiver } from '../demo/webhookReceiver.ts'
 import { auditRun, type Verdict } from './auditRules.ts'
 import { makePlan } from './chaosPlan.ts'
 import { Disturber, type DisturbanceCounts, type Done } from './disturber.ts'
-import { Fleet, type UnaskedEnd } from './fleet.ts'
+import { Fleet } from './fleet.ts'
 import { startKafkaDetour, type DetourFault } from './kafkaDetour.ts'
 import { Ledger } from './ledger.ts'
 import { LoadGenerator, type LoadCounts } from './loadGenerator.ts'
@@ -45,7 +45,6 @@ export interface ChaosResult {
   outages: number
   faults: Record<DetourFault, number>
   done: Done[]
-  unasked: UnaskedEnd[]
   verdict: Verdict
 }
 
@@ -144,6 +143,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const observer = new Observer({
     settings: installation.settings,
     grpcToken: await readSecret(installation.secrets.grpcToken),
+    sourceTopics: [RECEIPTS],
     profileStores: () => fleet.of('profile-store'),
     activations: () => fleet.of('activation'),
   })
@@ -172,8 +172,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       outages: disturber.outages(),
       faults: detour.faults,
       done: disturber.done.sort((a, b) => a.atS - b.atS),
-      unasked: fleet.unasked,
-      verdict: auditRun(ledger.entries(), { ...observed, ledgerProblem }),
+      verdict: auditRun(ledger.entries(), {
+        ...observed,
+        ledgerProblem,
+        unasked: fleet.unasked.map(({ instance, how }) => `${instance}: ${how}`),
+      }),
     }
   } finally {
     await observer.close()
@@ -223,6 +226,7 @@ function isSettled(now: Progress): boolean {
     now.folded + now.skipped === now.eventsStored &&
     now.changes === now.changesStored &&
     now.deliveriesStored === now.deliveriesEnded &&
-    now.deliveriesWaiting === 0
+    now.deliveriesWaiting === 0 &&
+    now.behind === 0
   )
 }
