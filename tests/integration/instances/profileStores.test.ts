@@ -181,9 +181,8 @@ test('in and out again while events flow: nothing is lost, and no answer is wron
       await sleep(1_000)
     },
   )
-  const { answered, unavailable, wrong } = shoppers.answers
-  expect(wrong).toEqual([])
-  expect(answered).toBeGreaterThan(unavailable)
+  expect(shoppers.answers.wrong).toEqual([])
+  expect(shoppers.answers.answered).toBeGreaterThan(0)
   await expectNothingLost(shoppers)
 }, 180_000)
 
