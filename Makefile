@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format generate baseline build up down bench audit image
+.PHONY: help setup demo test check format generate baseline build up down bench audit chaos image
 
 NODE := tools/run node --conditions=tributary-source --disable-warning=ExperimentalWarning
 JEST := NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' tools/run jest
@@ -48,6 +48,10 @@ down: setup ## stops what `make up` runs
 
 bench: preflight ## measures the bars (ONLY=name for one, ARGS=--json)
 	@$(NODE) tests/bench/bench.ts $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+chaos: preflight ## kills, stalls and outages under load, audited (DURATION= s, SEED=, KILLS=, STALLS=, RATE=)
+	@exec $(NODE) tests/chaos/chaos.ts $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(KILLS),--kills $(KILLS)) $(if $(STALLS),--stalls $(STALLS)) $(if $(RATE),--rate $(RATE))
 
 audit: setup ## the ledger of the last demo; exit code 0 when it balances
 	@$(NODE) tests/demo/audit.ts $(ARGS)
