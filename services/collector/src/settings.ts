@@ -1,4 +1,5 @@
 import {
+  choice,
   clickhouseSettings,
   defineSettings,
   integer,
@@ -13,6 +14,13 @@ export const collectorSettings = defineSettings({
   ...serviceSettings,
   ...kafkaSettings,
   ...clickhouseSettings,
+  // Copying an event into ClickHouse costs about what taking it does. Where that is too much beside each other, some
+  // instances take events and others copy them.
+  ROLE: choice(['all', 'ingest', 'event-log'], {
+    about:
+      'what this instance does: take events (ingest), copy what was taken into ClickHouse (event-log), or both (all)',
+    default: 'all',
+  }),
   // Twelve times what the SDKs send at most (500 KB a batch); one body is held, decoded and produced as a whole.
   MAX_BODY_BYTES: integer({
     about: 'largest body after decompression; above it the answer is 413',

@@ -38,9 +38,24 @@ const ownTopics = [topics.events, topics.rejected, topics.config]
 type CollectorService = Service<typeof collectorSettings>
 
 export async function startCollector(service: CollectorService): Promise<Ports> {
+  const kafka = createKafka(kafkaConnection(service.settings), { logger: service.logger })
+  if (service.settings.ROLE !== 'event-log') return startIngest(service, kafka)
+  service.health.setReady('kafka', false, 'connecting')
+  await withKafka(service, () =>
+    requireTopics(kafka, {
+      topics: ownTopics,
+      counts: countsOf(service.settings),
+      prefix: service.settings.TOPIC_PREFIX,
+    }),
+  )
+  service.health.setReady('kafka', true)
+  startEventLog(service, kafka)
+  return {}
+}
+
+async function startIngest(service: CollectorService, kafka: Kafka): Promise<Ports> {
   const { settings, logger, health, metrics } = service
   const ports = bookPorts(settings)
-  const kafka = createKafka(kafkaConnection(settings), { logger })
   const newId = createUuid7({ now: Date.now, random: randomFillSync })
   const inFlight = createInFlight(settings.MAX_IN_FLIGHT_BYTES)
   const counters = createCollectorMetrics(metrics, inFlight)
@@ -117,7 +132,7 @@ export async function startCollector(service: CollectorService): Promise<Ports> 
   book ??= emptyBook
   health.setReady('configuration', true, `revision ${book.revision}`)
 
-  startEventLog(service, kafka)
+  if (settings.ROLE === 'all') startEventLog(service, kafka)
   return { http: server.port }
 }
 
@@ -132,22 +147,32 @@ function bookPorts(settings: CollectorSettings): BookPorts {
   }
 }
 
-/** Keeps trying while Kafka is away or its topics are not there yet; a wrong partition count or a missing right is fatal. */
-async function connect({ settings, logger, health }: CollectorService, kafka: Kafka) {
-  const counts = {
+function countsOf(settings: CollectorSettings) {
+  return {
     identifier: settings.IDENTIFIER_PARTITIONS,
     profile: settings.PROFILE_PARTITIONS,
     delivery: settings.DELIVERY_PARTITIONS,
   }
+}
+
+async function connect(service: CollectorService, kafka: Kafka): Promise<ProduceSender> {
+  const { settings } = service
+  const prefix = settings.TOPIC_PREFIX
+  return withKafka(service, async () => {
+    await requireTopics(kafka, { topics: ownTopics, counts: countsOf(settings), prefix })
+    return createProduceSender(kafka, { topicPrefix: prefix, timeoutMs: settings.PRODUCE_TIMEOUT_MS })
+  })
+}
+
+/** Keeps trying while Kafka is away or its topics are not there yet; a wrong partition count or a missing right is fatal. */
+async function withKafka<T>(
+  { settings, logger, health }: CollectorService,
+  attempt: () => Promise<T>,
+): Promise<T> {
   for (;;) {
     try {
       // oxlint-disable-next-line no-await-in-loop -- one try after the other
-      await requireTopics(kafka, { topics: ownTopics, counts, prefix: settings.TOPIC_PREFIX })
-      // oxlint-disable-next-line no-await-in-loop -- one try after the other
-      return await createProduceSender(kafka, {
-        topicPrefix: settings.TOPIC_PREFIX,
-        timeoutMs: settings.PRODUCE_TIMEOUT_MS,
-      })
+      return await attempt()
     } catch (error) {
       const waits = error instanceof KafkaFault && (error.retriable || error.code === 'topic-missing')
       if (!waits) throw error

@@ -117,6 +117,30 @@ test('a key whose file is not mounted is a clear line in the log; the other keys
   }
 }, 120_000)
 
+test('one instance takes events, another copies them into ClickHouse', async () => {
+  const apart = await openInstallation()
+  try {
+    await apart.apply([web('wk_web_1')])
+    await apart.secret('web-key', 'a secret')
+    const ingest = await apart.start({ ROLE: 'ingest', CLICKHOUSE_URL: 'http://127.0.0.1:1' })
+    expect((await track(ingest.ports().http!, 'wk_web_1', { event: 'x', messageId: 'apart' })).status).toBe(
+      200,
+    )
+    expect((await readyz(ingest.ports().admin!)).text).not.toContain('event-log')
+
+    const copier = await apart.start({ ROLE: 'event-log' })
+    expect(copier.ports().http).toBeUndefined()
+    await waitUntil('the event is in ClickHouse', async () => {
+      const rows = await apart.clickhouse.query(
+        `SELECT 1 FROM ${apart.clickhouse.table('events')} WHERE message_id = 'apart'`,
+      )
+      return rows.length > 0
+    })
+  } finally {
+    await apart.close()
+  }
+}, 90_000)
+
 test('ClickHouse away: events are taken all the same, and readiness says what waits', async () => {
   const without = await openInstallation()
   try {

@@ -4,7 +4,7 @@
  * on; masked values ("***") are none.
  */
 import { type IncomingHttpHeaders } from 'node:http'
-import { type JsonObject } from '@tributary/domain'
+import { type JsonObject, createRecentlySeen } from '@tributary/domain'
 
 export interface OfferedKey {
   readonly key: string
@@ -20,11 +20,38 @@ export function keysInRequest(headers: IncomingHttpHeaders, query: string | unde
   }
   const writeKey = headers['x-write-key']
   offer(typeof writeKey === 'string' ? writeKey : undefined)
-  const [, scheme = '', credentials = ''] = /^(\S+) +(\S+)\s*$/.exec(headers.authorization ?? '') ?? []
-  if (/^basic$/i.test(scheme)) offer(Buffer.from(credentials, 'base64').toString().split(':', 1)[0])
-  else if (/^bearer$/i.test(scheme)) offer(credentials, true)
+  if (headers.authorization !== undefined) {
+    const { key, optional } = keyInAuthorization(headers.authorization)
+    offer(key, optional)
+  }
   if (query !== undefined && query.includes('writeKey=')) offer(new URLSearchParams(query).get('writeKey'))
   return offered
+}
+
+interface Authorization {
+  readonly key: string | undefined
+  readonly optional: boolean
+}
+
+/** A key's header is the same each time: those of a thousand sources and tokens are remembered. */
+const known = createRecentlySeen<Authorization>(1024)
+
+function keyInAuthorization(header: string): Authorization {
+  const seen = known.get(header)
+  if (seen) return seen
+  const [, scheme = '', credentials = ''] = /^(\S+) +(\S+)\s*$/.exec(header) ?? []
+  const basic = /^basic$/i.test(scheme)
+  const bearer = /^bearer$/i.test(scheme)
+  const read = {
+    key: basic
+      ? Buffer.from(credentials, 'base64').toString().split(':', 1)[0]
+      : bearer
+        ? credentials
+        : undefined,
+    optional: bearer,
+  }
+  known.set(header, read)
+  return read
 }
 
 /** From a batch's envelope, or from a single event. */

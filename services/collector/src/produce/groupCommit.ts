@@ -8,7 +8,9 @@
  *      is larger than the broker takes. A submission of any size is spread over as many as it needs; what is spread
  *      lies in any order, since several requests are under way at once.
  *  G3. A produce request that is never answered is given up after the time-out: its place is free again.
- *  G4. After a failure, submissions are refused at once while one of them tries whether Kafka is back. Nothing queues
+ *  G4. While a produce request is on the wire, another follows only when there is enough for it to be worth its cost;
+ *      what is less waits for the answer. So many small requests become few produce requests, without a pause for any.
+ *  G5. After a failure, submissions are refused at once while one of them tries whether Kafka is back. Nothing queues
  *      up behind a broker that is away, and no restart is needed when it returns.
  */
 import { type OutgoingRecord, type RecordSender, type WrittenRange } from './outgoing.ts'
@@ -19,6 +21,8 @@ export const MAX_PARTITION_RECORDS = 1000
 export const MAX_PARTITION_BYTES = 880_000
 /** Of a whole produce request, likewise. */
 const MAX_REQUEST_BYTES = 7_500_000
+/** Of records that wait: a produce request of its own costs as much as encoding about so much. */
+const WORTH_A_REQUEST_BYTES = 64 * 1024
 /** What a record costs beside key and value, at most: lengths, deltas, and the headers of a reject. */
 const RECORD_OVERHEAD_BYTES = 512
 
@@ -54,7 +58,7 @@ interface Submission {
   readonly positions: Map<number, number>
   readonly resolve: (positions: WrittenPosition[]) => void
   readonly reject: (error: NotDurable) => void
-  readonly timer: NodeJS.Timeout
+  readonly untilMs: number
 }
 
 interface Queued {
@@ -79,6 +83,8 @@ export function createGroupCommit(options: {
   const lanes = new Map<number, Lane>()
   const pending = new Set<Submission>()
   let sending = 0
+  let waitingBytes = 0
+  let timer: NodeJS.Timeout | undefined
   let scheduled = false
   let healthy = true
   let stopped = false
@@ -93,11 +99,25 @@ export function createGroupCommit(options: {
   function settle(submission: Submission, outcome: NotDurable | undefined): void {
     if (submission.settled) return
     submission.settled = true
-    clearTimeout(submission.timer)
     pending.delete(submission)
     if (outcome) submission.reject(outcome)
     else submission.resolve([...submission.positions].map(([partition, offset]) => ({ partition, offset })))
     if (pending.size === 0) onIdle?.()
+  }
+
+  /** All wait equally long, so the first in is the first to be given up: one timer serves all. */
+  function giveUpLate(): void {
+    timer = undefined
+    for (const submission of pending) {
+      const left = submission.untilMs - performance.now()
+      if (left > 0) {
+        timer = setTimeout(giveUpLate, left).unref()
+        return
+      }
+      const outcome = new NotDurable('timeout', `Kafka did not acknowledge within ${timeoutMs} ms`)
+      setHealthy(false, outcome)
+      settle(submission, outcome)
+    }
   }
 
   function schedule(): void {
@@ -107,7 +127,11 @@ export function createGroupCommit(options: {
     setImmediate(() => {
       scheduled = false
       while (sending < options.inFlight && lanes.size > 0) {
+        if (sending > 0 && waitingBytes < WORTH_A_REQUEST_BYTES) return
         const group = takeGroup(lanes)
+        // Given-up records leave with the lanes, uncounted.
+        if (lanes.size === 0) waitingBytes = 0
+        else for (const { record } of group) waitingBytes -= record.value.length
         if (group.length === 0) return
         void produce(group)
       }
@@ -155,21 +179,18 @@ export function createGroupCommit(options: {
       return Promise.reject(new NotDurable('unavailable', 'Kafka cannot be reached at the moment'))
     if (records.length === 0) return Promise.resolve([])
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        const outcome = new NotDurable('timeout', `Kafka did not acknowledge within ${timeoutMs} ms`)
-        setHealthy(false, outcome)
-        settle(submission, outcome)
-      }, timeoutMs)
       const submission: Submission = {
         left: records.length,
         settled: false,
         positions: new Map(),
         resolve,
         reject,
-        timer,
+        untilMs: performance.now() + timeoutMs,
       }
       pending.add(submission)
+      timer ??= setTimeout(giveUpLate, timeoutMs).unref()
       for (const record of records) {
+        waitingBytes += record.value.length
         const key = laneKey(record)
         const lane = lanes.get(key)
         if (lane) lane.queued.push({ record, submission })
@@ -181,10 +202,11 @@ export function createGroupCommit(options: {
 
   async function stop(): Promise<void> {
     stopped = true
-    if (pending.size === 0) return
-    await new Promise<void>((resolve) => {
-      onIdle = resolve
-    })
+    if (pending.size > 0)
+      await new Promise<void>((resolve) => {
+        onIdle = resolve
+      })
+    clearTimeout(timer)
   }
 
   return { submit, isHealthy: () => healthy, stop }

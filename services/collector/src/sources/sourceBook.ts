@@ -10,6 +10,7 @@ import {
   type EventMapping,
   type HashIdentifier,
   type NormalisePhone,
+  type PreparedRules,
   defaultEventLimits,
   prepareMapping,
   prepareRules,
@@ -59,9 +60,7 @@ export const emptyBook: SourceBook = { revision: 0, findKey: () => undefined, ka
 
 /** Throws when the revision cannot be used; what concerns one key only is a problem in the book. */
 export function buildSourceBook(workspace: WorkspaceConfiguration, ports: BookPorts): SourceBook {
-  const region = workspace.workspace.region
-  const phone: NormalisePhone = (value) => ports.phone(value, region)
-  const rules = prepareRules(workspace.identityRules, { hashIdentifier: ports.hashIdentifier, phone })
+  const rules = rulesOf(workspace, ports)
   const problems: string[] = []
   const client = new Map<string, KeyHolder>()
   const secret: { readonly digest: Buffer; readonly holder: KeyHolder }[] = []
@@ -103,6 +102,19 @@ export function buildSourceBook(workspace: WorkspaceConfiguration, ports: BookPo
     kafka,
     problems,
   }
+}
+
+/** Of each revision once: what they remember of identifiers outlives the re-reading of secrets. */
+const prepared = new WeakMap<WorkspaceConfiguration, PreparedRules>()
+
+function rulesOf(workspace: WorkspaceConfiguration, ports: BookPorts): PreparedRules {
+  const known = prepared.get(workspace)
+  if (known) return known
+  const { region } = workspace.workspace
+  const phone: NormalisePhone = (value) => ports.phone(value, region)
+  const rules = prepareRules(workspace.identityRules, { hashIdentifier: ports.hashIdentifier, phone })
+  prepared.set(workspace, rules)
+  return rules
 }
 
 /** Compares with every secret there is, so that the time taken says nothing. */
