@@ -282,7 +282,7 @@ const catalogue = {
     visibility: 'internal',
     key: 'fact id',
     partitionBy: 'explicit',
-    value: 'operators’ facts with type and value',
+    value: 'identity.v1.FactRecord: operators’ facts with type and value',
     partitions: 'one',
     cleanUp: 'delete',
     retentionMs: -1,

@@ -59,8 +59,13 @@ export function factMessage(fact: Fact): FactMessage {
   return { ...fact, kind: kinds[fact.kind], members: [...fact.members], retracts: fact.retracts ?? '' }
 }
 
+/** Undefined for a kind that a newer version has added. */
+export function factKindFrom(message: KindMessage): FactKind | undefined {
+  return (Object.keys(kinds) as FactKind[]).find((each) => kinds[each] === message)
+}
+
 export function factFrom(message: FactMessage): Fact | undefined {
-  const kind = (Object.keys(kinds) as FactKind[]).find((each) => kinds[each] === message.kind)
+  const kind = factKindFrom(message.kind)
   return (
     kind && {
       id: message.id,

@@ -4,6 +4,7 @@
  *
  * Stops in this order: gRPC, resolver, extractors.
  */
+import { randomUUID } from 'node:crypto'
 import type { PartitionCounts } from '@tributary/contracts'
 import { IdentityServiceClient } from '@tributary/contracts/generated/tributary/identity/v1/identity_service'
 import {
@@ -24,6 +25,7 @@ import {
   groupName,
   startTaskGroup,
 } from '@tributary/stream-runtime'
+import type { SubmittedFact } from './facts/announceFact.ts'
 import { extractorTopology } from './extractor/extractorTopology.ts'
 import { createIdentityService } from './questions/identityService.ts'
 import type { IdentifierReading } from './questions/readRef.ts'
@@ -49,6 +51,9 @@ export interface IdentityStitcherOptions {
   readonly health: Health
   readonly fatal: (error: unknown) => void
   readonly onStop: (name: string, stop: () => Promise<void>) => void
+  /** Time and ids of facts; the process's clock and random ones when left out. */
+  readonly now?: () => number
+  readonly newId?: () => string
 }
 
 /** Layout epoch: 1 until a rebuild makes another. */
@@ -67,22 +72,30 @@ export async function startIdentityStitcher(
   onStop('connections to other instances', async () => peers.close())
 
   // The gRPC server needs the tasks, which need its address for the owner map: questions wait for the tasks.
-  let resolver: TaskGroup | undefined
+  let resolver: TaskGroup<SubmittedFact> | undefined
   const service = createIdentityService({
     view: () => resolver?.view(0),
     instances: { nodeId: options.nodeId, peers },
     owners,
     reading: options.reading,
+    facts: {
+      submit: (fact) => resolver?.inject(0, fact) ?? false,
+      now: options.now ?? Date.now,
+      newId: options.newId ?? randomUUID,
+      nextCommit: () => nextCommit(resolver),
+    },
     logger,
   })
   const grpc = await startGrpcServer({ ...options.grpc, services: [service], health, logger, metrics })
 
   const address = options.address(grpc.port)
 
-  async function start(given: Pick<TaskGroupOptions, 'topology' | 'onAssigned'>): Promise<TaskGroup> {
+  async function start<X>(
+    given: Pick<TaskGroupOptions<unknown, X>, 'topology' | 'onAssigned'>,
+  ): Promise<TaskGroup<X>> {
     const name = `${given.topology.name} tasks`
     health.setReady(name, false, 'starting')
-    const group = await startTaskGroup({
+    const group = await startTaskGroup<unknown, X>({
       ...given,
       log: options.log,
       stores: options.stores,
@@ -102,4 +115,19 @@ export async function startIdentityStitcher(
   resolver = await start({ topology: resolverTasks, onAssigned: () => owners.joined() })
   onStop('gRPC server', () => grpc.stop())
   return { grpcPort: grpc.port }
+}
+
+/** 50 ms: how long a commit is waited for before the state is looked at again, whatever has happened to the task. */
+const LOOK_AGAIN_MS = 50
+
+function nextCommit(group: TaskGroup<SubmittedFact> | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer)
+      stop?.()
+      resolve()
+    }
+    const timer = setTimeout(done, LOOK_AGAIN_MS)
+    const stop = group?.onCommit(done)
+  })
 }

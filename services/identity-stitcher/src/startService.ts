@@ -52,6 +52,7 @@ const ownTopics = [
   topics.extractorState,
   topics.evidenceState,
   topics.assignments,
+  topics.facts,
   topics.config,
   topics.layout,
 ]

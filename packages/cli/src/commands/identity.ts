@@ -4,8 +4,6 @@ import {
   type ExplainRequest,
   type ExplainResponse,
   type ExplainStep,
-  type IdentifierRef,
-  type ResolvedMember,
 } from '@tributary/contracts/generated/tributary/identity/v1/identity_service'
 import { serviceTarget } from '../connections.ts'
 import type { Context, ExitCode } from '../context.ts'
@@ -13,7 +11,9 @@ import { ask } from '../grpcCall.ts'
 import { withJson } from '../options.ts'
 import { createPaint } from '../output/paint.ts'
 import { timeText } from '../output/time.ts'
-import { parseReference } from '../reference.ts'
+import { identityFactCommands } from './identityFacts.ts'
+import { identityQuestionCommands } from './identityQuestions.ts'
+import { memberText, refOf } from './identityReference.ts'
 
 interface Flags {
   readonly json?: true
@@ -30,6 +30,8 @@ export function identityCommand(program: Command, context: Context, done: (code:
     .option('--address <host:port>', 'address of the identity-stitcher (or IDENTITY_STITCHER_GRPC)')
     .action(async (a: string, b: string, flags: Flags) => done(await explain(context, a, b, flags)))
   withJson(command)
+  identityQuestionCommands(identity, context, done)
+  identityFactCommands(identity, context, done)
 }
 
 async function explain(context: Context, a: string, b: string, flags: Flags): Promise<ExitCode> {
@@ -43,18 +45,6 @@ async function explain(context: Context, a: string, b: string, flags: Flags): Pr
   )
   context.out(flags.json ? JSON.stringify(answer, null, 2) : explanationText(a, b, answer, context.colour))
   return 0
-}
-
-function refOf(text: string): IdentifierRef {
-  const reference = parseReference(text)
-  switch (reference.kind) {
-    case 'profile':
-      return { ref: { $case: 'profileId', value: reference.profileId } }
-    case 'identifier-id':
-      return { ref: { $case: 'identifierId', value: reference.id } }
-    case 'identifier':
-      return { ref: { $case: 'identifier', value: { type: reference.type, value: reference.value } } }
-  }
 }
 
 function explanationText(a: string, b: string, answer: ExplainResponse, colour: boolean): string {
@@ -79,8 +69,4 @@ function stepText(step: ExplainStep): string {
   ].filter((part) => part !== '')
   const parts = [`${step.kind}: ${what}`, where.join(' '), step.detail].filter((part) => part !== '')
   return parts.join(', ')
-}
-
-function memberText(member: ResolvedMember): string {
-  return `${member.type} (${member.identifierId.slice(0, 8)})`
 }

@@ -4,10 +4,17 @@ import { join } from 'node:path'
 import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { ProfileRecord } from '@tributary/contracts'
+import { EvidenceClass, FactKind } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import {
   IdentityServiceService,
   type ExplainRequest,
   ExplainResponse,
+  type GetIdentityRequest,
+  GetIdentityResponse,
+  type ListConflictsRequest,
+  ListConflictsResponse,
+  type SubmitFactRequest,
+  SubmitFactResponse,
 } from '@tributary/contracts/generated/tributary/identity/v1/identity_service'
 import {
   ProfileServiceService,
@@ -48,6 +55,34 @@ const explanation = ExplainResponse.fromPartial({
   ],
 })
 
+const identity = GetIdentityResponse.fromPartial({
+  identity: { profileId: ada.profileId, members: explanation.steps.map((step) => step.from!) },
+  evidence: [
+    {
+      evidenceId: 'e'.repeat(32),
+      class: EvidenceClass.EVIDENCE_CLASS_CO_OCCURRENCE,
+      sourceId: 'web',
+      messageId: 'm1',
+      firstTime: new Date(0),
+      members: [{ type: 'user_id', identifierId: 'a'.repeat(32) }],
+      retracted: true,
+    },
+  ],
+  facts: [
+    {
+      factId: 'f1',
+      kind: FactKind.FACT_KIND_RETRACT,
+      retracts: 'e'.repeat(32),
+      actor: 'Grace',
+      reason: 'a test event',
+      time: new Date(1_000),
+    },
+  ],
+  conflicts: [
+    { profileA: ada.profileId, profileB: 'p2', time: new Date(2_000), detail: 'they may not meet' },
+  ],
+})
+
 let server: Server
 let address: string
 let folder: string
@@ -78,6 +113,34 @@ beforeAll(async () => {
     explain(call: ServerUnaryCall<ExplainRequest, ExplainResponse>, answer: sendUnaryData<ExplainResponse>) {
       asked = call.request
       answer(null, explanation)
+    },
+    submitFact(
+      call: ServerUnaryCall<SubmitFactRequest, SubmitFactResponse>,
+      answer: sendUnaryData<SubmitFactResponse>,
+    ) {
+      asked = call.request
+      if (call.request.reason === 'too soon')
+        return answer({ code: status.UNAVAILABLE, details: 'the resolver is restoring' })
+      const resolutions = call.request.refs.map(() => ({ profileId: ada.profileId }))
+      answer(
+        null,
+        SubmitFactResponse.fromPartial({ factId: call.request.factId, time: new Date(0), resolutions }),
+      )
+    },
+    getIdentity(
+      call: ServerUnaryCall<GetIdentityRequest, GetIdentityResponse>,
+      answer: sendUnaryData<GetIdentityResponse>,
+    ) {
+      asked = call.request
+      answer(null, identity)
+    },
+    listConflicts(
+      call: ServerUnaryCall<ListConflictsRequest, ListConflictsResponse>,
+      answer: sendUnaryData<ListConflictsResponse>,
+    ) {
+      asked = call.request
+      const nextPageToken = call.request.pageToken === '' ? 'next' : ''
+      answer(null, ListConflictsResponse.fromPartial({ conflicts: identity.conflicts, nextPageToken }))
     },
   })
   const port = await new Promise<number>((resolve, reject) => {
@@ -162,5 +225,83 @@ They were seen together in one event.
   1. evidence: user_id (aaaaaaaa) and email (bbbbbbbb), in message m1 from source web at 1970-01-01 00:00:00Z`)
   expect(asked).toMatchObject({
     b: { ref: { $case: 'identifier', value: { type: 'email', value: 'ada@example.com' } } },
+  })
+})
+
+describe('identity facts', () => {
+  const why = ['--reason', 'same card', '--actor', 'Grace'] as const
+  const user = (value: string) => ({ ref: { $case: 'identifier', value: { type: 'user_id', value } } })
+
+  test.each([
+    ['join', ['user_id:u1', 'user_id:u2'], FactKind.FACT_KIND_JOIN],
+    ['separate', ['user_id:u1', 'user_id:u2'], FactKind.FACT_KIND_SEPARATE],
+    ['block', ['user_id:u1', 'user_id:u2'], FactKind.FACT_KIND_BLOCK],
+    ['unblock', ['user_id:u1', 'user_id:u2'], FactKind.FACT_KIND_UNBLOCK],
+    ['shared', ['user_id:u1', 'user_id:u2'], FactKind.FACT_KIND_SHARED],
+    ['shared', ['--not', 'user_id:u1', 'user_id:u2'], FactKind.FACT_KIND_NOT_SHARED],
+  ])('%s %j submits the fact with who says it and why', async (name, args, kind) => {
+    const { code, out } = await tributary('identity', name, ...args, ...why, '--fact-id', 'f1')
+    expect(code).toBe(0)
+    expect(asked).toEqual({
+      kind,
+      refs: [user('u1'), user('u2')],
+      retracts: '',
+      actor: 'Grace',
+      reason: 'same card',
+      factId: 'f1',
+    })
+    expect(out).toBe(`fact f1 counts since 1970-01-01 00:00:00Z
+  user_id:u1  ${ada.profileId}
+  user_id:u2  ${ada.profileId}
+to take it back: tributary identity retract f1 --reason …`)
+  })
+
+  test('retract names evidence or a fact', async () => {
+    await tributary('identity', 'retract', 'e'.repeat(32), ...why)
+    expect(asked).toMatchObject({ kind: FactKind.FACT_KIND_RETRACT, refs: [], retracts: 'e'.repeat(32) })
+  })
+
+  test('when there is no answer the error says how to ask again for the same fact', async () => {
+    const { code, err } = await tributary(
+      'identity',
+      'block',
+      'user_id:u1',
+      '--reason',
+      'too soon',
+      '--actor',
+      'Grace',
+      '--fact-id',
+      'f7',
+    )
+    expect(code).toBe(1)
+    expect(err).toContain('--fact-id f7')
+  })
+
+  test('without anybody who decides, or a reason, nothing is submitted', async () => {
+    asked = undefined
+    const nobody = await tributary('identity', 'block', 'user_id:u1', '--reason', 'x')
+    expect([nobody.code, nobody.err]).toEqual([1, expect.stringContaining('--actor')])
+    const noReason = await tributary('identity', 'block', 'user_id:u1')
+    expect(noReason.code).not.toBe(0)
+    expect(asked).toBeUndefined()
+  })
+
+  test('show prints members, evidence, facts and conflicts', async () => {
+    const { out } = await tributary('identity', 'show', 'user_id:u1')
+    expect(out).toBe(`profile  ${ada.profileId}
+members
+  user_id  ${'a'.repeat(32)}
+evidence
+  ${'e'.repeat(32)}  1970-01-01 00:00:00Z  co-occurrence  web m1  user_id (aaaaaaaa)  retracted
+facts
+  f1  1970-01-01 00:00:01Z  retract  ${'e'.repeat(32)}  by Grace: a test event
+conflicts
+  1970-01-01 00:00:02Z  ${ada.profileId}  p2  they may not meet`)
+  })
+
+  test('conflicts puts the pages together', async () => {
+    const { out } = await tributary('identity', 'conflicts')
+    expect(out.split('\n')).toHaveLength(2)
+    expect(asked).toEqual({ pageSize: 99, pageToken: 'next' })
   })
 })

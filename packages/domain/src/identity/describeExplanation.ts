@@ -31,14 +31,20 @@ export function describeStep(step: ExplanationStep, nameOf: NameOf): string {
       const why =
         refusal.reason === 'limit'
           ? `one profile holds at most ${refusal.max} ${refusal.type}`
-          : `they were separated by an operator (fact ${refusal.factId})`
+          : step.separation
+            ? `they were separated by ${said(step.separation)}`
+            : `they were separated by an operator (fact ${refusal.factId})`
       return `${nameOf(link.a)} and ${nameOf(link.b)} ${byWhat(step.because)}, but ${why}`
     }
     case 'separated':
       return `${step.fact.actor} separated them at ${timeOf(step.fact.timeMs)}: ${step.fact.reason}`
     case 'shared':
+      if (step.said)
+        return `${nameOf(step.member)} was declared shared by ${said(step.said)}, so it joins nobody`
       return `${nameOf(step.member)} is shared by too many, so it joins nobody`
     case 'blocked':
+      if (step.said)
+        return `${nameOf(step.member)} was blocked by ${said(step.said)}, so it counts as never seen`
       return `${nameOf(step.member)} is blocked, so it counts as never seen`
     case 'contested':
       return `${nameOf(step.member)} was seen with several known users, so it belongs to nobody`
@@ -49,11 +55,14 @@ export function describeStep(step: ExplanationStep, nameOf: NameOf): string {
 
 function byWhat(because: Evidence | Fact | undefined): string {
   if (!because) return 'were seen together'
-  if ('actor' in because)
-    return `were joined by ${because.actor} at ${timeOf(because.timeMs)}: ${because.reason}`
+  if ('actor' in because) return `were joined by ${said(because)}`
   const how =
     because.class === 'alias' || because.class === 'join' ? 'were named as one' : 'were seen together'
   return `${how} in event ${because.messageId} from ${because.sourceId} at ${timeOf(because.firstTimeMs)}`
+}
+
+function said(fact: Fact): string {
+  return `${fact.actor} at ${timeOf(fact.timeMs)}: ${fact.reason}`
 }
 
 function timeOf(timeMs: number): string {

@@ -70,7 +70,27 @@ describe('explain', () => {
     it.saw(['u2', 'e1'], AT)
     expect(explain(it, 'u1', 'e1').summary).toMatch(/e1 was seen with several known users/)
     it.said('block', ['e1'], AT)
-    expect(explain(it, 'u1', 'e1').summary).toMatch(/e1 is blocked/)
+    expect(explain(it, 'u1', 'e1').summary).toMatch(/e1 was blocked by operator at 2026-05-01T.*: test, so/)
+  })
+
+  test('says who declared a device shared, and who separated what evidence would unite', () => {
+    const it = createScenario()
+    it.saw(['u1', 'a1'], AT)
+    it.said('shared', ['a1'], AT + 1)
+    expect(explain(it, 'u1', 'a1').summary).toMatch(
+      /a1 was declared shared by operator at 2026-05-01T.*: test/,
+    )
+    it.said('not-shared', ['a1'], AT + 2)
+    it.said('separate', ['u1', 'a1'], AT + 3)
+    expect(explain(it, 'u1', 'a1').details).toContainEqual(
+      expect.stringMatching(/^u1 and a1 were seen .*, but they were separated by operator at 2026-05-01T/),
+    )
+  })
+
+  test('says that the rules block a value', () => {
+    const it = createScenario({ blocked: [{ type: 'email', id: 'e1' }] })
+    it.saw(['u1', 'e1'], AT)
+    expect(explain(it, 'u1', 'e1').summary).toMatch(/e1 is blocked, so it counts as never seen/)
   })
 
   test('says when nothing has ever joined two identifiers, also for unknown ones', () => {

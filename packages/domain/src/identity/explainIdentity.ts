@@ -2,7 +2,7 @@
  * Why two identifiers are one person, or what keeps them apart, from the stored evidence and facts.
  */
 import { type Evidence, type EvidenceMember } from './evidence.ts'
-import { type Fact } from './fact.ts'
+import { type Fact, isLater } from './fact.ts'
 import { type ReadIdentityRows } from './identityState.ts'
 import { type IdentityView } from './identityView.ts'
 import { type Link } from './link.ts'
@@ -12,13 +12,21 @@ export type ExplanationStep =
   /** Two identifiers that belong together, and by what. */
   | { readonly kind: 'linked'; readonly link: Link; readonly because: Evidence | Fact | undefined }
   /** Evidence that would unite two, refused. */
-  | { readonly kind: 'refused'; readonly conflict: Conflict; readonly because: Evidence | Fact | undefined }
+  | {
+      readonly kind: 'refused'
+      readonly conflict: Conflict
+      readonly because: Evidence | Fact | undefined
+      /** Who separated them, if that is the reason. */
+      readonly separation: Fact | undefined
+    }
   | { readonly kind: 'separated'; readonly fact: Fact }
   /** One that joins nobody; `seenWith`: evidence that would count if it did. */
   | {
       readonly kind: 'shared' | 'blocked' | 'contested'
       readonly member: EvidenceMember
       readonly seenWith: Evidence | undefined
+      /** Who said so; undefined where evidence or the rules do. */
+      readonly said?: Fact | undefined
     }
 
 export interface Explanation {
@@ -43,10 +51,15 @@ export function explainIdentity(
   const resolved = resolveComponent(component, view.rules)
   const because = (link: Link): Evidence | Fact | undefined =>
     link.because.kind === 'evidence' ? view.evidence(link.because.id) : rows.facts.get(link.because.id)
-  const stepOf = (edge: Edge): ExplanationStep =>
-    edge.refusal
-      ? { kind: 'refused', conflict: { link: edge.link, refusal: edge.refusal }, because: because(edge.link) }
-      : { kind: 'linked', link: edge.link, because: because(edge.link) }
+  const stepOf = ({ link, refusal }: Edge): ExplanationStep =>
+    refusal
+      ? {
+          kind: 'refused',
+          conflict: { link, refusal },
+          because: because(link),
+          separation: refusal.reason === 'separated' ? rows.facts.get(refusal.factId) : undefined,
+        }
+      : { kind: 'linked', link, because: because(link) }
 
   const edges: Edge[] = [
     ...resolved.links.map((link) => ({ link })),
@@ -66,7 +79,12 @@ export function explainIdentity(
   ] as const) {
     const standing = view.standing(member.id)
     if (standing !== 'linked')
-      steps.push({ kind: standing, member, seenWith: evidenceWith(view, member, other) })
+      steps.push({
+        kind: standing,
+        member,
+        seenWith: evidenceWith(view, member, other),
+        said: saidOf(view, member, standing),
+      })
     else if (resolved.contested.has(member.id))
       steps.push({ kind: 'contested', member, seenWith: evidenceWith(view, member, other) })
   }
@@ -152,6 +170,22 @@ function seenWithBoth(
     .filter(([member]) => ofOther.has(member.id))
     .map(([member, seenWith]) => {
       const standing = view.standing(member.id)
-      return { kind: standing === 'linked' ? 'contested' : standing, member, seenWith }
+      return standing === 'linked'
+        ? { kind: 'contested', member, seenWith }
+        : { kind: standing, member, seenWith, said: saidOf(view, member, standing) }
     })
+}
+
+/** The fact that blocks an identifier or declares it shared. */
+function saidOf(
+  view: IdentityView,
+  member: EvidenceMember,
+  standing: 'blocked' | 'shared',
+): Fact | undefined {
+  const [kind, other] = standing === 'blocked' ? ['block', 'unblock'] : ['shared', 'not-shared']
+  const latest = view
+    .activeFactsOf(member.id)
+    .filter((each) => each.kind === kind || each.kind === other)
+    .reduce<Fact | undefined>((best, each) => (best && !isLater(each, best) ? best : each), undefined)
+  return latest?.kind === kind ? latest : undefined
 }

@@ -1,7 +1,6 @@
 import type {
   ExplainResponse,
   ExplainStep,
-  ResolvedMember,
 } from '@tributary/contracts/generated/tributary/identity/v1/identity_service'
 import {
   type Evidence,
@@ -15,6 +14,7 @@ import {
   explainIdentity,
   summarise,
 } from '@tributary/domain'
+import { byId, memberMessage } from './conflictReport.ts'
 import type { Asked } from './readRef.ts'
 
 /** Values are not stored: the two asked about are called as the caller called them, others by their id's beginning. */
@@ -27,7 +27,7 @@ export function answerExplain(
   const explanation = explainIdentity(rows, view, a.member, b.member)
   const nameOf: NameOf = (member) => {
     const asked = [a, b].find((each) => each.member.id === member.id)
-    return asked?.name ?? `${member.type || 'identifier'} ${member.id.slice(0, 8)}…`
+    return asked?.name ?? byId(member)
   }
   return {
     together: explanation.together,
@@ -40,8 +40,8 @@ function stepFrom(step: ExplanationStep, nameOf: NameOf): ExplainStep {
   const [from, to] = endsOf(step)
   return {
     kind: step.kind,
-    from: from && memberFrom(from),
-    to: to && memberFrom(to),
+    from: from && memberMessage(from),
+    to: to && memberMessage(to),
     ...sourceOf(step),
     detail: describeStep(step, nameOf),
   }
@@ -81,9 +81,6 @@ function sourceOf(
 
 function becauseOf(step: ExplanationStep): Evidence | Fact | undefined {
   if (step.kind === 'linked' || step.kind === 'refused') return step.because
-  return step.kind === 'separated' ? step.fact : step.seenWith
-}
-
-function memberFrom(member: EvidenceMember): ResolvedMember {
-  return { type: member.type, identifierId: member.id }
+  if (step.kind === 'separated') return step.fact
+  return step.kind === 'contested' ? step.seenWith : (step.said ?? step.seenWith)
 }

@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { type ServiceError, credentials, status } from '@grpc/grpc-js'
+import { Metadata, type ServiceError, credentials, status } from '@grpc/grpc-js'
 import { topics } from '@tributary/contracts'
+import { FactKind, FactRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import {
   type ExplainResponse,
   type IdentifierRef,
   IdentityServiceClient,
   type ResolveResponse,
+  SubmitFactRequest,
+  type SubmitFactResponse,
 } from '@tributary/contracts/generated/tributary/identity/v1/identity_service'
 import { identityRules } from '@tributary/configuration'
 import {
@@ -19,11 +22,16 @@ import {
 import { createRecordingLogger } from '@tributary/service-kit/testing'
 import type { StateView } from '@tributary/stream-runtime'
 import { createProcessorDriver } from '@tributary/stream-runtime/testing'
+import type { SubmittedFact } from '../facts/announceFact.ts'
 import { resolverTopology } from '../resolver/resolverTopology.ts'
 import { evidenceRecord, factRecord, idOf } from '../testing/records.ts'
 import { createIdentityService } from './identityService.ts'
 
 let view: StateView | undefined
+const factsSent: FactRecord[] = []
+let nowMs = 0
+/** What becomes of a submitted fact. */
+let take: (fact: SubmittedFact) => boolean
 const recording = createRecordingLogger()
 const servers: GrpcServer[] = []
 const addresses: string[] = []
@@ -46,6 +54,12 @@ async function startInstance(nodeId: string, viewHere: () => StateView | undefin
       hash: (_type, _version, value) => idOf(value.replace('@example.com', '')),
       phone: () => undefined,
     }),
+    facts: {
+      submit: (fact) => viewHere() !== undefined && take(fact),
+      now: () => nowMs,
+      newId: () => 'made-1',
+      nextCommit: async () => void (nowMs += 100),
+    },
     logger: recording.logger,
   })
   const server = await startGrpcServer({
@@ -79,6 +93,16 @@ beforeEach(() => {
   feed(factRecord({ id: 'f2', kind: 'erase', timeMs: 5_000 }, ['u7']))
   driver.endBatch()
   view = driver.view()
+  nowMs = Date.UTC(2026, 4, 1)
+  take = (fact) => {
+    driver.inject(fact)
+    for (const sent of driver.endBatch())
+      if (sent.topic === topics.evidence) driver.record(topics.evidence, { value: sent.value })
+      else if (sent.topic === topics.facts) factsSent.push(FactRecord.decode(sent.value!))
+    driver.endBatch()
+    return true
+  }
+  factsSent.length = 0
 })
 
 const metadata = bearerCredentials('t0ken')
@@ -198,4 +222,135 @@ test('an instance that does not run the resolver gives the same answers, refusal
   expect(await refusalOf(ask(other, unusable))).toEqual(await refusalOf(ask(client, unusable)))
   view = undefined
   expect((await refusalOf(ask(other, ...known))).code).toBe(status.UNAVAILABLE)
+})
+
+describe('facts', () => {
+  const user = (value: string): IdentifierRef => ({
+    ref: { $case: 'identifier', value: { type: 'user_id', value } },
+  })
+  const submit = (
+    request: Partial<SubmitFactRequest>,
+    by: IdentityServiceClient = client,
+  ): Promise<SubmitFactResponse> =>
+    callUnary(
+      by.submitFact.bind(by),
+      SubmitFactRequest.fromPartial({ actor: 'Grace', reason: 'same card', ...request }),
+      { deadlineMs: 4_000, metadata },
+    )
+  const join = { kind: FactKind.FACT_KIND_JOIN, refs: [user('u1'), user('u2')] }
+  /** Of two of one type the one whose id comes first gives the name. */
+  const joined = `${[idOf('u1'), idOf('u2')].sort()[0]}-0`
+  const profilesOf = ({ resolutions }: SubmitFactResponse): readonly string[] =>
+    resolutions.map((each) => each.profileId)
+
+  test('a join is answered when it counts, kept with its values, and shown with who said it and why', async () => {
+    const answer = await submit(join)
+    expect(profilesOf(answer)).toEqual([joined, joined])
+    expect(answer).toMatchObject({ factId: 'made-1', time: new Date(Date.UTC(2026, 4, 1)) })
+    expect(factsSent.map((each) => each.subjects)).toEqual([
+      [
+        { type: 'user_id', value: 'u1', id: idOf('u1') },
+        { type: 'user_id', value: 'u2', id: idOf('u2') },
+      ],
+    ])
+    const { summary } = await callUnary(
+      client.explain.bind(client),
+      { a: user('u1'), b: user('u2') },
+      { deadlineMs: 2_000, metadata },
+    )
+    expect(summary).toContain('were joined by Grace at 2026-05-01T00:00:00.000Z: same card')
+  })
+
+  test('asked again with its id it changes nothing; separated again the old profiles are back', async () => {
+    await submit({ ...join, factId: 'f-9' })
+    await submit({ ...join, factId: 'f-9' }, other)
+    expect(factsSent).toHaveLength(1)
+    nowMs += 1
+    const apart = await submit({ ...join, kind: FactKind.FACT_KIND_SEPARATE, factId: 'f-10' }, other)
+    expect(profilesOf(apart)).toEqual([`${idOf('u1')}-0`, `${idOf('u2')}-0`])
+    nowMs += 1
+    await submit({ kind: FactKind.FACT_KIND_RETRACT, retracts: 'f-10', factId: 'f-11' })
+    expect((await resolve(user('u2').ref)).resolutions[0]!.profileId).toBe(joined)
+  })
+
+  test.each([
+    ['no kind', { kind: FactKind.FACT_KIND_UNSPECIFIED }, /^kind: /],
+    ['an erasure', { kind: FactKind.FACT_KIND_ERASE }, /^kind: .* not submitted here$/],
+    ['no actor', { actor: ' ' }, /^actor: say who decides/],
+    ['no reason', { reason: '' }, /^reason: say why/],
+    ['one identifier to join', { refs: [user('u1')] }, /^join needs two different identifiers$/],
+    [
+      'an id nobody has seen',
+      { refs: [{ ref: { $case: 'identifierId' as const, value: 'f'.repeat(32) } }] },
+      /^refs\[0\]: /,
+    ],
+    ['a retraction of nothing', { kind: FactKind.FACT_KIND_RETRACT, refs: [] }, /^retract needs the id of/],
+  ])('%s is refused with what to do', async (_, wrong, message) => {
+    const failure = await submit({ ...join, ...wrong }).catch((error: unknown) => error as ServiceError)
+    expect(failure).toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringMatching(message) })
+    expect(factsSent).toEqual([])
+  })
+
+  test('a fact whose task does not come back is UNAVAILABLE, with its id and a hint to ask again', async () => {
+    take = () => true
+    const failure = await submit({ ...join, factId: 'f-1' }).catch((error: unknown) => error as ServiceError)
+    expect(failure).toMatchObject({ code: status.UNAVAILABLE, details: expect.stringContaining('fact f-1') })
+  })
+
+  test('without a token nothing is taken', async () => {
+    const failure = await callUnary(
+      client.submitFact.bind(client),
+      SubmitFactRequest.fromPartial({ ...join, actor: 'Grace', reason: 'x' }),
+      { deadlineMs: 2_000, metadata: new Metadata() },
+    ).catch((error: unknown) => error as ServiceError)
+    expect(failure).toMatchObject({ code: status.UNAUTHENTICATED })
+    expect(factsSent).toEqual([])
+  })
+
+  test('an identity shows its members, evidence, facts and conflicts, here and through another instance', async () => {
+    await submit({ kind: FactKind.FACT_KIND_SHARED, refs: [user('u1')], factId: 'f-3' })
+    nowMs += 1
+    await submit({ kind: FactKind.FACT_KIND_RETRACT, retracts: 'f-3', factId: 'f-4' })
+    for (const by of [client, other]) {
+      const shown = await callUnary(
+        by.getIdentity.bind(by),
+        { ref: user('u1') },
+        { deadlineMs: 2_000, metadata },
+      )
+      expect(shown.identity?.members).toHaveLength(3)
+      expect(shown.evidence.map((each) => each.messageId)).toEqual(['m1000', 'm2000', 'm3000'])
+      expect(shown.facts.map((each) => [each.factId, each.retracted])).toEqual([
+        ['f-3', true],
+        ['f-4', false],
+      ])
+      expect(shown.conflicts).toMatchObject([
+        {
+          profileA: `${idOf('u2')}-0`,
+          profileB: `${idOf('u1')}-0`,
+          detail: expect.stringContaining('at most 1'),
+        },
+      ])
+      expect(shown.more).toBe(false)
+    }
+  })
+
+  test('conflicts are listed page by page', async () => {
+    const list = (pageToken: string) =>
+      callUnary(
+        client.listConflicts.bind(client),
+        { pageSize: 1, pageToken },
+        { deadlineMs: 2_000, metadata },
+      )
+    const first = await list('')
+    expect(first.conflicts.map((each) => each.a?.identifierId)).toEqual([idOf('u2')])
+    expect(first.nextPageToken).toBe('')
+    nowMs += 1
+    await submit({
+      kind: FactKind.FACT_KIND_SEPARATE,
+      refs: [user('u1'), { ref: { $case: 'identifierId', value: idOf('e1') } }],
+    })
+    const second = await list('')
+    expect(second.nextPageToken).not.toBe('')
+    expect((await list(second.nextPageToken)).conflicts).toHaveLength(1)
+  })
 })

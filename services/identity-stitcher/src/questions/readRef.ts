@@ -26,6 +26,8 @@ export interface Asked {
   readonly member: EvidenceMember
   /** As the caller wrote it, to be shown to that caller only: never logged. */
   readonly name: string | undefined
+  /** Normalised, when the caller gave one. */
+  readonly value: string | undefined
   /** The generation of the profile id asked for, if it was one. */
   readonly generation: number | undefined
 }
@@ -44,13 +46,20 @@ export function readRef(
       return readTypedValue(said.value, reading)
     case 'identifierId':
       return /^[0-9a-f]{32}$/.test(said.value)
-        ? { asked: { member: knownMember(said.value, rows), name: undefined, generation: undefined } }
+        ? {
+            asked: {
+              member: knownMember(said.value, rows),
+              name: undefined,
+              value: undefined,
+              generation: undefined,
+            },
+          }
         : { problem: 'an identifier id is 32 lower-case hexadecimal digits' }
     case 'profileId': {
       const parts = parseProfileId(said.value)
       if (!parts) return { problem: 'a profile id is 32 hexadecimal digits, a dash and a number' }
       const member = knownMember(parts.identifierId, rows)
-      return { asked: { member, name: undefined, generation: parts.generation } }
+      return { asked: { member, name: undefined, value: undefined, generation: parts.generation } }
     }
     case undefined:
       return { problem: 'give an identifier, an identifier id or a profile id' }
@@ -69,7 +78,14 @@ function readTypedValue({ type, value }: TypedValue, reading: IdentifierReading)
   const normalised = normaliseIdentifier(rule.normaliser, value, reading.phone)
   if ('failure' in normalised) return { problem: `the value is no ${type} (${normalised.failure})` }
   const id = reading.hash(type, rule.normaliserVersion, normalised.value)
-  return { asked: { member: { type, id }, name: `${type} ${normalised.value}`, generation: undefined } }
+  return {
+    asked: {
+      member: { type, id },
+      name: `${type} ${normalised.value}`,
+      value: normalised.value,
+      generation: undefined,
+    },
+  }
 }
 
 function knownMember(id: string, rows: ReadIdentityRows): EvidenceMember {

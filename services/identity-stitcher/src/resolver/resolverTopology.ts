@@ -4,7 +4,9 @@
  *  V1. All state is in the store; a step holds nothing that the next one needs.
  *  V2. A change of the rules is carried out in bounded steps between other records; what is touched meanwhile is
  *      resolved under the new rules at once.
- *  V3. A record that says nothing usable is counted and passed over: it must not stop identity for everyone.
+ *  V3. A submitted fact is first written to the log and resolved when it is read back from there: what the log does not
+ *      have has no effect.
+ *  V4. A record that says nothing usable is counted and passed over: it must not stop identity for everyone.
  */
 import { topics } from '@tributary/contracts'
 import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
@@ -16,6 +18,7 @@ import {
   rulesInForce,
 } from '@tributary/domain'
 import type { InputRecord, StepContext, Topology } from '@tributary/stream-runtime'
+import { type SubmittedFact, announceFact } from '../facts/announceFact.ts'
 import { evidenceFrom, factFrom, rulesFrom } from '../evidenceMessages.ts'
 import { identityRows, resolverTables } from './identityTables.ts'
 import { type Cause, publishResolution } from './publishResolution.ts'
@@ -32,7 +35,7 @@ export interface ResolverObserver {
   readonly passedOver: (reason: string, offset: number) => void
 }
 
-export function resolverTopology(observer: ResolverObserver): Topology {
+export function resolverTopology(observer: ResolverObserver): Topology<unknown, SubmittedFact> {
   return {
     name: 'resolver',
     inputs: [topics.evidence],
@@ -55,7 +58,8 @@ export function resolverTopology(observer: ResolverObserver): Topology {
           if (input.kind === 'record') {
             timeMs = input.record.timestampMs
             resolve(context, input.record, cache, observer)
-          } else if (input.kind === 'tick') {
+          } else if (input.kind === 'injected') announceFact(context, input.value)
+          else if (input.kind === 'tick') {
             timeMs = input.nowMs
             walk(context, WALKED_PER_TICK)
           }

@@ -1,0 +1,40 @@
+/**
+ * A submitted fact becomes a record of internal.facts, which keeps its values, and one of internal.evidence, from which
+ * the resolver reads it back in its place among all other inputs.
+ *
+ *  F1. Both records are of one transaction of the resolver's task: there is never the one without the other.
+ *  F2. What is known already is not sent again, so a fact may be submitted again when its answer was lost.
+ */
+import { topics } from '@tributary/contracts'
+import {
+  EvidenceRecord,
+  FactRecord,
+  type FactSubject,
+} from '@tributary/contracts/generated/tributary/identity/v1/evidence'
+import type { Fact } from '@tributary/domain'
+import type { StepContext } from '@tributary/stream-runtime'
+import { factMessage } from '../evidenceMessages.ts'
+import { identityRows } from '../resolver/identityTables.ts'
+
+export interface SubmittedFact {
+  readonly fact: Fact
+  /** In the order of its members, with what they are called. */
+  readonly subjects: readonly FactSubject[]
+}
+
+export function announceFact(context: StepContext, { fact, subjects }: SubmittedFact): void {
+  if (identityRows(context).facts.get(fact.id)) return
+  const message = factMessage(fact)
+  context.send({
+    topic: topics.facts,
+    partition: 0,
+    key: fact.id,
+    value: FactRecord.encode({ fact: message, subjects: [...subjects] }).finish(),
+  })
+  context.send({
+    topic: topics.evidence,
+    partition: 0,
+    key: fact.id,
+    value: EvidenceRecord.encode({ record: { $case: 'fact', value: message }, stamp: undefined }).finish(),
+  })
+}
