@@ -103,8 +103,9 @@ const Http = closed(
           eventsPerSecond: Type.Optional(
             Type.Integer({
               minimum: 1,
-              description: 'Above it the answer is 429.',
-              notYet: 'rate limits of a source',
+              maximum: 1_000_000,
+              description:
+                'Events a second that one instance of the collector takes of this source; above it the answer is 429. No limit when not given.',
             }),
           ),
         },

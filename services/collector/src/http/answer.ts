@@ -22,6 +22,10 @@ export const answerCodes = {
   headers_too_large: { status: 431, about: 'The headers are larger than 16 KiB.' },
   body_too_large: { status: 413, about: 'The body is larger than the limit, before or after decompression.' },
   too_many_events: { status: 413, about: 'The batch has more than four times the events that are taken.' },
+  rate_limited: {
+    status: 429,
+    about: 'The source sends more events a second than it may; send again after Retry-After seconds.',
+  },
   unsupported_encoding: { status: 415, about: 'The Content-Encoding is neither gzip nor identity.' },
   overloaded: { status: 503, about: 'Too many bytes are in flight; send again after Retry-After seconds.' },
   unavailable: { status: 503, about: 'Kafka has not acknowledged; send again after Retry-After seconds.' },
@@ -49,8 +53,11 @@ const RETRY_AFTER_SECONDS: Partial<Record<AnswerCode, number>> = {
   stopping: 1,
 }
 
-export function refuse(code: AnswerCode, message: string = answerCodes[code].about): Answer {
-  const retryAfter = RETRY_AFTER_SECONDS[code]
+export function refuse(
+  code: AnswerCode,
+  message: string = answerCodes[code].about,
+  retryAfter: number | undefined = RETRY_AFTER_SECONDS[code],
+): Answer {
   return {
     status: answerCodes[code].status,
     body: JSON.stringify({ success: false, code, message }),
@@ -71,7 +78,8 @@ export function accept(accepted: number, rejected: readonly RejectedItem[], posi
   return { status: 200, body: JSON.stringify({ success: true, accepted, rejected, position }) }
 }
 
-const ALLOW_HEADERS = 'authorization, content-type, x-retry-count, x-write-key, anonymousid, sentat'
+const ALLOW_HEADERS =
+  'authorization, content-type, x-retry-count, x-write-key, anonymousid, sentat, x-enable-debug, x-ip-policy'
 /** A day: what browsers remember at most is less, and each path costs a preflight of its own. */
 const MAX_AGE_SECONDS = '86400'
 

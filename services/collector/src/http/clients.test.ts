@@ -60,6 +60,7 @@ describe('the key is looked for where clients put it, in this order', () => {
     ],
     ['the query', '/v1/batch?writeKey=wk_crm_1', {}, body('wk_web_1'), 'crm'],
     ['the body', '/v1/batch', {}, body('wk_crm_1'), 'crm'],
+    ['X-Write-Key as Jitsu writes it', '/v1/batch', { 'x-write-key': 'wk_crm_1:x' }, body('wk_web_1'), 'crm'],
     ['past a masked one', '/v1/batch', { 'x-write-key': 'wk_***' }, body('wk_crm_1'), 'crm'],
     ['a second key of the same source', '/v1/batch', { 'x-write-key': 'wk_web_2' }, body(), 'web'],
   ])('%s', async (_name, path, headers, sent, source) => {
@@ -171,6 +172,38 @@ describe('what real clients send is understood', () => {
     expect(timeFlags).toEqual([])
   })
 
+  test.each([
+    ['/api/s/track', '{"type":"track","event":"x","writeKey":"wk_***:***"}', 1],
+    ['/api/s/s2s/identify', '{"type":"identify","userId":"u1"}', 2],
+    ['/api/s/page', '{"type":"page"}', 3],
+    ['/api/s/s2s/group', '{"type":"group","groupId":"g"}', 5],
+  ])('Jitsu: %s', async (path, body, type) => {
+    const answer = await post(collector.url + path, body, { 'x-write-key': 'wk_web_1:secret' })
+    expect(answer).toMatchObject({ status: 200, body: { success: true, accepted: 1 } })
+    expect(last()).toMatchObject({ type, sourceId: 'web', trusted: false })
+  })
+
+  test('RudderStack’s beacon: the key in the query alone, a batch as text', async () => {
+    const sent = await post(`${collector.url}/beacon/v1/batch?writeKey=wk_web_1`, batch, {
+      'content-type': 'text/plain',
+      origin: 'https://shop.example',
+    })
+    expect(sent).toMatchObject({ status: 200, body: { accepted: 1 } })
+    expect(sent.headers.get('access-control-allow-credentials')).toBe('true')
+  })
+
+  test('RudderStack’s browser SDK reads a source that is on, with nothing to load', async () => {
+    const url = `${collector.url}/sourceConfig/?p=npm&v=3.34.1&build=modern&writeKey=wk_web_1`
+    const response = await fetch(url, { headers: { authorization: web, origin: 'https://shop.example' } })
+    expect(response.status).toBe(200)
+    expect(await response.json()).toMatchObject({
+      source: { id: 'web', enabled: true, config: expect.any(Object), destinations: [] },
+    })
+    expect((await fetch(`${collector.url}/sourceConfig/`)).status).toBe(401)
+    const nobody = { headers: { authorization: basic('wk_nobody:') } }
+    expect((await fetch(`${collector.url}/sourceConfig/`, nobody)).status).toBe(401)
+  })
+
   test.each(ingestPaths)('%s takes events, or at least answers', async (path) => {
     const answer = await post(
       collector.url + path,
@@ -202,7 +235,13 @@ describe('what real clients send is understood', () => {
     const host = new URL(collector.url).host
     expect(response.status).toBe(200)
     expect(await response.json()).toEqual({
-      integrations: { 'Segment.io': { apiKey: 'wk_web_1', apiHost: `${host}/v1` } },
+      integrations: { 'Segment.io': { apiKey: 'wk_web_1', apiHost: `${host}/v1`, protocol: 'http' } },
+    })
+    const behind = await fetch(`${collector.url}/v1/projects/wk_web_1/settings`, {
+      headers: { 'x-forwarded-host': 'events.shop.example', 'x-forwarded-proto': 'https' },
+    })
+    expect(await behind.json()).toEqual({
+      integrations: { 'Segment.io': { apiKey: 'wk_web_1', apiHost: 'events.shop.example/v1' } },
     })
   })
 })
@@ -217,7 +256,7 @@ describe('browsers', () => {
     expect(response.headers.get('access-control-allow-origin')).toBe('https://shop.example')
     expect(response.headers.get('access-control-max-age')).toBe('86400')
     expect(response.headers.get('access-control-allow-headers')).toBe(
-      'authorization, content-type, x-retry-count, x-write-key, anonymousid, sentat',
+      'authorization, content-type, x-retry-count, x-write-key, anonymousid, sentat, x-enable-debug, x-ip-policy',
     )
   })
 
@@ -243,6 +282,31 @@ describe('browsers', () => {
     })
     expect((await from('https://evil.example', 'wk_crm_1')).status).toBe(200)
   })
+})
+
+test('a source that sends more than it may is told how long to wait, and the others are not', async () => {
+  const limited = await startTestCollector(createMemoryLog())
+  const limits = { eventsPerSecond: 2 }
+  limited.adopt(
+    workspaceOf([
+      ...exampleSources,
+      {
+        kind: 'Source',
+        id: 'busy',
+        http: { keys: [{ kind: 'client', value: 'wk_busy_1' }], limits },
+      } as never,
+    ]),
+  )
+  const batch = JSON.stringify({ batch: Array.from({ length: 10 }, () => ({ type: 'page' })) })
+  const busy = { 'x-write-key': 'wk_busy_1' }
+  expect((await post(`${limited.url}/v1/batch`, batch, busy)).status).toBe(200)
+  const refused = await post(`${limited.url}/v1/batch`, batch, busy)
+  expect(refused).toMatchObject({ status: 429, body: { success: false, code: 'rate_limited' } })
+  expect(refused.headers.get('retry-after')).toBe('5')
+  const inBody = JSON.stringify({ batch: [{ type: 'page' }], writeKey: 'wk_busy_1' })
+  expect((await post(`${limited.url}/v1/batch`, inBody)).status).toBe(429)
+  expect((await post(`${limited.url}/v1/page`, '{}', { 'x-write-key': 'wk_crm_1' })).status).toBe(200)
+  await limited.stop()
 })
 
 test('another method is 405 and says which', async () => {

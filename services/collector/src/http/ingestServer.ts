@@ -22,6 +22,7 @@ import { type KeyHolder, type SourceBook } from '../sources/sourceBook.ts'
 import { type Answer, type AnswerCode, type RejectedItem, accept, preflight, refuse, send } from './answer.ts'
 import { type InFlight } from './inFlight.ts'
 import { type EventsRead, judgeEvents, readEvents } from './readEvents.ts'
+import { createRateLimits, type RateLimits } from './rateLimits.ts'
 import { readRequestBody } from './readRequestBody.ts'
 import { type Route, findRoute } from './route.ts'
 import { keyInBody, keysInRequest } from './writeKey.ts'
@@ -53,8 +54,9 @@ export interface IngestServer {
 
 export async function startIngestServer(options: IngestServerOptions): Promise<IngestServer> {
   let stopping = false
+  const answering: Answering = { ...options, limits: createRateLimits(options.now) }
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    void answerRequest(request, response, options, () => stopping)
+    void answerRequest(request, response, answering, () => stopping)
   }
   const server = createServer(
     {
@@ -108,10 +110,14 @@ function listen(server: Server, { host, port }: { host: string; port: number }):
   })
 }
 
+interface Answering extends IngestServerOptions {
+  readonly limits: RateLimits
+}
+
 async function answerRequest(
   request: IncomingMessage,
   response: ServerResponse,
-  options: IngestServerOptions,
+  options: Answering,
   isStopping: () => boolean,
 ): Promise<void> {
   const startedMs = options.now()
@@ -147,7 +153,7 @@ async function answerRoute(
   request: IncomingMessage,
   query: string | undefined,
   receivedMs: number,
-  options: IngestServerOptions,
+  options: Answering,
   held: { bytes: number },
 ): Promise<Answer> {
   if (route.kind === 'settings') return settingsAnswer(route.key, request)
@@ -157,6 +163,10 @@ async function answerRoute(
   if (!book) return refuse('starting')
   const early = findHolder(book, request, query)
   if (early && 'refused' in early) return early.refused
+  if (route.kind === 'source-config')
+    return early ? sourceConfigAnswer(early, receivedMs) : refuse('missing_key')
+  const late = early && rateRefusal(early, options)
+  if (late) return late
 
   const { maxBodyBytes: maxBytes, inFlight } = options
   const read = await readRequestBody(request, { maxBytes, inFlight, held })
@@ -170,6 +180,9 @@ async function answerRoute(
   if ('refused' in events) return events.refused
   const holder = early ?? holderOf(book, keyInBody(events.envelope), request)
   if ('refused' in holder) return holder.refused
+  const tooMany = early ? undefined : rateRefusal(holder, options)
+  if (tooMany) return tooMany
+  options.limits.take(holder.source.id, holder.source.eventsPerSecond, events.items.length)
   options.metrics.received(holder.source.id, read.body.length)
   return take(route, events, holder, request, receivedMs, options)
 }
@@ -274,10 +287,45 @@ async function take(
   }
 }
 
+/** Undefined when the source may send now. */
+function rateRefusal({ source }: KeyHolder, { limits }: Answering): Answer | undefined {
+  const wait = limits.wait(source.id, source.eventsPerSecond)
+  if (wait === 0) return undefined
+  return refuse(
+    'rate_limited',
+    `the source ${source.id} may send ${source.eventsPerSecond} events a second; send again in ${wait} s`,
+    wait,
+  )
+}
+
 /** What analytics-next needs to start. The key is in the page already; whether it is known is not told. */
 function settingsAnswer(key: string, request: IncomingMessage): Answer {
   const forwarded = request.headers['x-forwarded-host']
   const host = (typeof forwarded === 'string' ? forwarded : request.headers.host) ?? 'localhost'
-  const body = JSON.stringify({ integrations: { 'Segment.io': { apiKey: key, apiHost: `${host}/v1` } } })
+  // It takes https unless told otherwise. Said only where it is certain: a page over https must never be told http.
+  const plain = request.headers['x-forwarded-proto'] === 'http' || LOCAL_HOST.test(host)
+  const segment = { apiKey: key, apiHost: `${host}/v1`, ...(plain && { protocol: 'http' }) }
+  const body = JSON.stringify({ integrations: { 'Segment.io': segment } })
   return { status: 200, body, headers: { 'cache-control': 'public, max-age=60' } }
+}
+
+const LOCAL_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/
+
+/** What RudderStack's browser SDK needs to start: a source that is on, with nothing to load beside it. */
+function sourceConfigAnswer({ source }: KeyHolder, nowMs: number): Answer {
+  const config = { statsCollection: { errors: { enabled: false }, metrics: { enabled: false } } }
+  const body = JSON.stringify({
+    source: {
+      id: source.id,
+      name: source.id,
+      enabled: true,
+      workspaceId: 'tributary',
+      config,
+      destinations: [],
+      connections: [],
+      dataplanes: {},
+    },
+    updatedAt: new Date(nowMs).toISOString(),
+  })
+  return { status: 200, body, headers: { 'cache-control': 'private, max-age=60' } }
 }

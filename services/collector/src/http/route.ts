@@ -5,6 +5,8 @@ export type Route =
   | { readonly kind: 'single'; readonly type: EventType; readonly name: string }
   /** What analytics-next reads before it sends anything. */
   | { readonly kind: 'settings'; readonly key: string; readonly name: string }
+  /** What RudderStack's browser SDK reads before it sends anything. */
+  | { readonly kind: 'source-config'; readonly name: string }
   /** Metrics of an SDK about itself: answered, not kept. */
   | { readonly kind: 'sdk-metrics'; readonly name: string }
 
@@ -19,10 +21,18 @@ const singles: readonly (readonly [EventType, string])[] = [
 
 /** By path. `name` is what metrics call it. */
 const posts: ReadonlyMap<string, Route> = new Map<string, Route>([
-  ...['/v1/batch', '/v1/b', '/v1/import'].map((path) => [path, { kind: 'batch', name: path }] as const),
+  ...['/v1/batch', '/v1/b', '/v1/import', '/beacon/v1/batch'].map(
+    (path) => [path, { kind: 'batch', name: path }] as const,
+  ),
   ...singles.flatMap(([type, short]) =>
     [`/v1/${type}`, `/v1/${short}`].map(
       (path) => [path, { kind: 'single', type, name: `/v1/${type}` }] as const,
+    ),
+  ),
+  // Jitsu's: from pages, and from servers.
+  ...singles.flatMap(([type]) =>
+    (['/api/s', '/api/s/s2s'] as const).map(
+      (base) => [`${base}/${type}`, { kind: 'single', type, name: base }] as const,
     ),
   ),
   ['/v1/m', { kind: 'sdk-metrics', name: '/v1/m' }],
@@ -37,11 +47,13 @@ export type Found = { readonly route: Route } | { readonly allow: string } | und
 
 /** Undefined when there is no such path; `allow` when it is there for another method. */
 export function findRoute(method: string, path: string): Found {
-  const post = posts.get(path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path)
+  const bare = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
+  const post = posts.get(bare)
   if (post) return method === 'POST' ? { route: post } : { allow: 'POST, OPTIONS' }
-  const settings = SETTINGS.exec(path)
-  if (!settings) return undefined
+  const settings = SETTINGS.exec(bare)
+  if (!settings && bare !== '/sourceConfig') return undefined
   if (method !== 'GET' && method !== 'HEAD') return { allow: 'GET, OPTIONS' }
+  if (!settings) return { route: { kind: 'source-config', name: '/sourceConfig' } }
   return { route: { kind: 'settings', key: safeDecode(settings[1]!), name: '/v1/projects/:key/settings' } }
 }
 

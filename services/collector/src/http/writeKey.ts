@@ -19,7 +19,12 @@ export function keysInRequest(headers: IncomingHttpHeaders, query: string | unde
     if (key && !key.includes('***')) offered.push({ key, optional })
   }
   const writeKey = headers['x-write-key']
-  offer(typeof writeKey === 'string' ? writeKey : undefined)
+  if (typeof writeKey === 'string') {
+    // Jitsu's keys are "id:secret": the whole may be a secret key, the id alone a client key.
+    const colon = writeKey.indexOf(':')
+    offer(writeKey, colon > 0)
+    if (colon > 0) offer(writeKey.slice(0, colon))
+  }
   if (headers.authorization !== undefined) {
     const { key, optional } = keyInAuthorization(headers.authorization)
     offer(key, optional)

@@ -22,6 +22,8 @@ export interface BookedSource {
   readonly circumstances: Circumstances
   /** Origins a browser may send from; undefined = any. */
   readonly origins: ReadonlySet<string> | undefined
+  /** Undefined = as many as come. */
+  readonly eventsPerSecond: number | undefined
   readonly disabled: boolean
 }
 
@@ -80,6 +82,7 @@ export function buildSourceBook(workspace: WorkspaceConfiguration, ports: BookPo
         digest: ports.digest,
       },
       origins: originsOf(document),
+      eventsPerSecond: document.http?.limits?.eventsPerSecond,
       disabled: document.disabled ?? false,
     }
     for (const key of document.http?.keys ?? []) {
