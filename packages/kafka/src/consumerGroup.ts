@@ -6,7 +6,9 @@
  *  C1. The records of a partition are handed over in order, one batch at a time; the next one after the handler is done.
  *  C2. A handler may take as long as it wants: heartbeats go on, and its partition is not fetched beyond its buffer.
  *  C3. After a partition is taken away, its `signal` is aborted and commits for it are refused, here and by the broker.
- *  C4. A handler that throws is a broken program: the group stops and says so through `onFatal`.
+ *  C4. A partition that another member may have had in between is owned anew: its former `signal` is aborted, and where
+ *      it stands is asked again, also when it seems never to have left.
+ *  C5. A handler that throws is a broken program: the group stops and says so through `onFatal`.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaRecord } from './committedRecords.ts'
@@ -127,9 +129,9 @@ class PlainGroup implements ConsumerGroup {
   }
 
   async commit(topic: string, partition: number, offset: number, metadata?: string): Promise<void> {
+    const owned = this.#owned.get(idOf(topic, partition))
     for (;;) {
       const generation = this.#generation
-      const owned = this.#owned.get(idOf(topic, partition))
       if (!owned || !generation || owned.revoked.signal.aborted)
         throw new KafkaFault('not-assigned', `${topic}/${partition} belongs to another member now`)
       try {
@@ -182,12 +184,14 @@ class PlainGroup implements ConsumerGroup {
   }
 
   #assigned(generation: Generation): void {
+    const kept = new Set<string>()
+    // Each rebalance counts one: after a generation this member was not part of, nobody knows who had what (C4).
+    if (this.#generation !== undefined && generation.id === this.#generation.id + 1)
+      for (const [topic, partitions] of generation.assignment)
+        for (const partition of partitions) kept.add(idOf(topic, partition))
     this.#generation = generation
-    const now = new Set<string>()
-    for (const [topic, partitions] of generation.assignment)
-      for (const partition of partitions) now.add(idOf(topic, partition))
     for (const [id, owned] of this.#owned)
-      if (!now.has(id)) {
+      if (!kept.has(id)) {
         this.#owned.delete(id)
         owned.revoked.abort()
         owned.fetched?.close()

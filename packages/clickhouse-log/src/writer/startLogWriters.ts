@@ -183,7 +183,8 @@ class Writers implements LogWriters {
     const { partition, signal } = assigned
     const id = idOf(topic, partition)
     const opened = await this.#open(topic, assigned)
-    if (opened === undefined) return undefined
+    // Taken away while it asked: another writer of this instance may have the partition already.
+    if (opened === undefined || signal.aborted) return undefined
     const place = { topic: topic.name, partition }
     const writer = new PartitionWriter({
       place,
