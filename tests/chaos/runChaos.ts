@@ -55,6 +55,8 @@ const INSTANCES = 2
 const BUSY_EVERY = 200
 /** Restarts, rebalances and take-overs all end well within this; longer means that something is stuck. */
 const SETTLE_MS = 240_000
+/** Nothing has moved for so long though everything is up: it never will. */
+const STUCK_MS = 60_000
 const POLL_MS = 1_000
 /** So many answers in a row that are the same and complete. */
 const SETTLED_ANSWERS = 3
@@ -200,15 +202,20 @@ async function settle(observer: Observer, fleet: Fleet, say: (line: string) => v
   const deadline = performance.now() + SETTLE_MS
   let same = 0
   let before = ''
+  let movedAt = performance.now()
   let shownAt = performance.now()
   while (same < SETTLED_ANSWERS) {
     const progress = await observer.progress().catch((error: unknown) => String(error))
     const text = JSON.stringify(progress)
     const good = typeof progress !== 'string' && isSettled(progress) && fleet.allReady()
     same = good && text === before ? same + 1 : 0
+    if (text !== before) movedAt = performance.now()
     before = text
-    if (performance.now() > deadline) {
-      say(`not settled after ${SETTLE_MS / 1000} s: ${text}; ${fleet.describe()}`)
+    const stuck = performance.now() - movedAt > STUCK_MS && fleet.allReady()
+    if (stuck || performance.now() > deadline) {
+      say(
+        `not settled, and ${stuck ? 'nothing moves any more' : 'the time is up'}: ${text} ${fleet.describe()}`,
+      )
       return
     }
     if (performance.now() - shownAt > STATUS_MS) {
