@@ -207,6 +207,15 @@ test('a merged profile is told to syncs of profiles, and its view is gone', () =
   expect(data(deliveries(driver)[0])).toEqual({ who: ADA, into: BEA })
 })
 
+test('an audience change that is read after its profile is gone is sent at once, not when its time is up', () => {
+  const driver = start(workspaceOf(destination(), mapped))
+  profile(driver, known)
+  profile(driver, profileChange(2, { op: 'd', mergedInto: BEA, previousVersion: versionOf(1, 1) }))
+  audience(driver, audienceChange(1))
+  expect(deliveries(driver)).toMatchObject([{ version: versionOf(1, 1), profileId: ADA }])
+  expect([...driver.table(waitingTable).range('', '~')]).toEqual([])
+})
+
 test('nothing that no sync wants waits or is sent', () => {
   const driver = start(workspaceOf(destination(), mapped))
   audience(driver, audienceChange(5, { audience: 'other' }))

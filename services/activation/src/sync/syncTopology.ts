@@ -61,6 +61,10 @@ export function createSyncTopology(): Topology<WorkspaceConfiguration> {
   }
 }
 
+function goneAt(version: string): ProfileView {
+  return { version, identifiers: [], paths: {} }
+}
+
 class SyncProcessor implements Processor<WorkspaceConfiguration> {
   #workspace: WorkspaceConfiguration | undefined
 
@@ -90,8 +94,8 @@ class SyncProcessor implements Processor<WorkspaceConfiguration> {
     const after = foldChange(before, record)
     // Read a second time (V2): it was sent when it came first.
     if (before && after === before) return
-    if (after) views.put(record.profileId, after)
-    else if (before) views.delete(record.profileId)
+    // Of a profile that is gone the version stays, for audience changes of it that are read later (Y1).
+    views.put(record.profileId, after ?? goneAt(record.version))
     this.#deliver(context, change, after ?? before, timestampMs)
     this.#release(context, record.profileId, record.version, after ?? before)
   }
