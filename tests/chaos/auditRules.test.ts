@@ -98,6 +98,14 @@ test('a repeat that is not skipped is counted twice; one that is skipped is not'
   expect(problems(one, whole({ events, skipped }))).toEqual([])
 })
 
+test('one record in two rows of the log is counted twice, and named as that', () => {
+  const verdict = auditRun(one, whole({ events: [row(event('m1'), 0), row(event('m1'), 0)] }))
+  expect(verdict.countedTwice).toBe(1)
+  expect(verdict.findings.map(({ problem }) => problem)).toEqual([
+    'one record of Kafka in two rows of the event log',
+  ])
+})
+
 test('an event whose every row is skipped is lost', () => {
   const verdict = auditRun(one, whole({ skipped: [{ partition: 0, offset: 0, reason: 'duplicate' }] }))
   expect(verdict.lost).toBe(1)

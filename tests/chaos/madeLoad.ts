@@ -41,7 +41,7 @@ const DAYS = 6
 /** Events of one person: enough for several merges and orders. */
 const EVENTS_EACH = 40
 /** Longest time that a person is active, ms: so that merges happen all through a run. */
-const LONGEST_LIFE_MS = 90_000
+const LONGEST_LIFE_MS = 30_000
 /** One in so many events is one that must be refused. */
 const REFUSED_ONE_IN = 100
 
