@@ -25,7 +25,7 @@ import {
   startTaskGroup,
 } from '@tributary/stream-runtime'
 import { createDispatchObserver } from './delivery/dispatchObserver.ts'
-import { type Sender, createDispatcher } from './delivery/dispatcher.ts'
+import { type Dispatcher, type Sender, createDispatcher } from './delivery/dispatcher.ts'
 import { type Answered, createDeliveryTopology } from './delivery/deliveryTopology.ts'
 import { registerPendingMetric } from './delivery/pendingMetric.ts'
 import { createDeliveryServices } from './deliveryService.ts'
@@ -115,12 +115,14 @@ export async function startActivation(options: ActivationOptions): Promise<Activ
   onStop('sync tasks', () => sync.stop())
 
   health.setReady('delivery tasks', false, 'starting')
+  let dispatcher: Dispatcher | undefined
   const tasks = await startTaskGroup({
     ...common,
     topology: deliveryTasks,
     address,
-    onAssigned: () => {
+    onAssigned: (partitions) => {
       owners.joined()
+      dispatcher?.assigned(partitions)
     },
     onReadiness: (ready, detail) => {
       health.setReady('delivery tasks', ready, detail)
@@ -129,7 +131,7 @@ export async function startActivation(options: ActivationOptions): Promise<Activ
   delivery = tasks
   onStop('delivery tasks', () => tasks.stop())
 
-  const dispatcher = createDispatcher({
+  const sending = createDispatcher({
     tasks,
     partitionCount: options.counts.delivery,
     configuration: () => configuration.current()?.value,
@@ -139,22 +141,23 @@ export async function startActivation(options: ActivationOptions): Promise<Activ
     observer: createDispatchObserver(metrics, logger),
     onFatal: fatal,
   })
+  dispatcher = sending
   registerPendingMetric(metrics, tasks)
   const stopListening = [
     tasks.onCommit(() => {
-      dispatcher.pump()
+      sending.pump()
     }),
     configuration.onChange(() => {
-      dispatcher.pump()
+      sending.pump()
     }),
   ]
   const timer = setInterval(() => {
-    dispatcher.pump()
+    sending.pump()
   }, PUMP_MS)
   onStop('dispatcher', async () => {
     clearInterval(timer)
     for (const stop of stopListening) stop()
-    await dispatcher.stop(ANSWER_GRACE_MS)
+    await sending.stop(ANSWER_GRACE_MS)
   })
   return { grpcPort: grpc.port }
 }

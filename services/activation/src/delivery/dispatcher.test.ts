@@ -74,6 +74,14 @@ async function answerNext(w: World, answer: Answer): Promise<void> {
   w.open.shift()?.answer(answer)
   await settle()
 }
+
+/** All partitions go to another process and come back: what was not committed is lost. */
+function move(w: World): void {
+  w.dispatcher.assigned([])
+  w.tasks.crash()
+  w.dispatcher.assigned(w.tasks.tasks().map(({ partition }) => partition))
+}
+
 function arrive(w: World, ...deliveries: Delivery[]): void {
   for (const one of deliveries) w.tasks.arrive(one, w.now)
   w.tasks.commit()
@@ -227,16 +235,48 @@ test('after 410 nothing is sent until the document changes', async () => {
   expect(w.sent).toEqual(['a', 'a'])
 })
 
-test('an answer that was lost with its task leads to the same call again', async () => {
+test('an answer that went with its partition leads to the same call again when the partition comes back', async () => {
   const w = world()
   arrive(w, delivery('a'))
   await answerNext(w, ok)
-  w.tasks.crash()
-  w.dispatcher.pump()
-  expect(w.sent).toEqual(['a'])
-  w.now += 60_001
+  move(w)
   w.dispatcher.pump()
   expect(w.sent).toEqual(['a', 'a'])
+})
+
+test('an answer that comes while the partition is elsewhere is not waited for when it comes back', async () => {
+  const w = world()
+  arrive(w, delivery('a'))
+  w.dispatcher.assigned([])
+  w.tasks.away = true
+  await answerNext(w, ok)
+  w.tasks.away = false
+  w.dispatcher.assigned([0])
+  w.dispatcher.pump()
+  expect(w.sent).toEqual(['a', 'a'])
+})
+
+test('however long a commit takes, what was answered is not sent again', async () => {
+  const w = world()
+  arrive(w, delivery('a'), delivery('b'))
+  await answerNext(w, ok)
+  w.now += 3_600_000
+  w.dispatcher.pump()
+  expect(w.sent).toEqual(['a'])
+  w.tasks.commit()
+  w.dispatcher.pump()
+  expect(w.sent).toEqual(['a', 'b'])
+})
+
+test('a task that is being opened again leads to no second call', async () => {
+  const w = world()
+  arrive(w, delivery('a'))
+  await answerNext(w, ok)
+  w.tasks.hidden = true
+  w.dispatcher.pump()
+  w.tasks.hidden = false
+  w.dispatcher.pump()
+  expect(w.sent).toEqual(['a'])
 })
 
 test('a stop waits for the answers under way and their commit, and sends nothing more', async () => {
@@ -310,7 +350,7 @@ test('whatever destinations do and whenever tasks crash: nothing is lost, order 
           if (one.kind === 'answer') await reply(one.which, one.status)
           else if (one.kind === 'commit') w.tasks.commit()
           else if (one.kind === 'time') w.now += one.ms
-          else w.tasks.crash()
+          else move(w)
           w.dispatcher.pump()
         }
         // The world heals: everything must come to its end.

@@ -9,7 +9,8 @@
  *  W2. Each destination has its own rate, its own concurrency and its own state: none waits for another.
  *  W3. What is held in memory is bounded by the calls under way; everything that waits, waits in the tasks' state.
  *  W4. An answer that gets lost (the partition moved, the process died) leads to the same call again, under the same
- *      id: at least once.
+ *      id: at least once. While the partition stays here no answer is lost, however long its commit takes: a task that
+ *      is opened again still has what was injected.
  */
 import type { DestinationDocument, WorkspaceConfiguration } from '@tributary/configuration'
 import type { Delivery, PendingDelivery } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
@@ -49,20 +50,14 @@ export interface DispatcherOptions {
 const MAX_PER_SECOND = 50
 const MAX_CONCURRENT = 8
 
-/**
- * An answer that is not committed after a minute was lost with its task (a transaction may take 15 s, a restart some
- * seconds more): the call is made again (W4).
- */
-const FORGET_ANSWER_MS = 60_000
-
 /** How long a stop waits for the last answers to be committed: a few transactions. */
 const MAX_COMMIT_WAIT_MS = 2_000
 const COMMIT_POLL_MS = 20
 
 interface Call {
   readonly attempt: number
-  /** When its answer came. */
-  answeredMs?: number
+  /** Its answer has been injected. */
+  answered?: true
 }
 
 interface Lane {
@@ -77,6 +72,11 @@ interface Lane {
 export interface Dispatcher {
   /** Sends whatever may be sent now. Cheap when there is nothing; call it on every commit and every quarter second. */
   pump(): void
+  /**
+   * The partitions this process owns now. An answer for another one went with it before it was committed; should the
+   * partition come back, the call is made again (W4).
+   */
+  assigned(partitions: readonly number[]): void
   /** Sends nothing more; waits for the answers under way, at most `graceMs`, and for their commit. */
   stop(graceMs: number): Promise<void>
 }
@@ -118,7 +118,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function pumpOne(destination: DestinationDocument, document: string, views: readonly StateView[]): void {
     const lane = laneOf(destination.id)
     const now = clock()
-    forgetSettled(lane, views, now)
+    forgetSettled(lane, views)
     const admitted = admit(destination, document, views, lane, now)
     if (admitted.kind === 'held') {
       observer.held(destination.id, admitted.mode, admitted.code, admitted.message)
@@ -183,7 +183,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const startedMs = clock()
     const answer = await options.sender.send(destination, delivery, abort.signal)
     const atMs = clock()
-    call.answeredMs = atMs
+    call.answered = true
     lane.underWay -= 1
     // A call that was cut off by the stop says nothing about the destination (W4).
     if (abort.signal.aborted) return
@@ -196,7 +196,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const givenUp =
       verdict === 'item' || (verdict === 'retry' && backOff(due.row.failures + 1, 0) === undefined)
     if (givenUp) observer.dead(destination.id, code)
-    tasks.inject(due.view.partition, {
+    const taken = tasks.inject(due.view.partition, {
       row: due.key,
       deliveryId: delivery.id,
       attempt: call.attempt,
@@ -205,6 +205,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       random: options.random(),
       document,
     })
+    // The partition went elsewhere during the call: nobody here will commit the answer (W4).
+    if (!taken) lane.calls.delete(`${due.view.partition}/${due.key}`)
     // The place is free for another profile; the row itself stays closed until its answer is committed.
     pump(destination.id)
   }
@@ -212,6 +214,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return {
     pump: () => {
       pump()
+    },
+    assigned(partitions) {
+      const owned = new Set(partitions)
+      for (const { calls } of lanes.values())
+        for (const [id, call] of calls) if (call.answered && !owned.has(partitionIn(id))) calls.delete(id)
     },
     async stop(graceMs) {
       stopped = true
@@ -231,24 +238,28 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function allCommitted(): boolean {
     const views = ownedViews()
-    for (const lane of lanes.values()) forgetSettled(lane, views, clock())
+    for (const lane of lanes.values()) forgetSettled(lane, views)
     return [...lanes.values()].every((lane) => lane.calls.size === 0)
   }
 }
 
-/** Takes away what the committed state has moved past (W1), and what belongs to partitions that went elsewhere. */
-function forgetSettled(lane: Lane, views: readonly StateView[], nowMs: number): void {
-  const byPartition = new Map(views.map((view) => [String(view.partition), view]))
+/**
+ * Takes away what the committed state has moved past. A partition without a view tells nothing: its task is being opened
+ * again, with the answers that were injected, so what was asked stays asked (W1).
+ */
+function forgetSettled(lane: Lane, views: readonly StateView[]): void {
+  const byPartition = new Map(views.map((view) => [view.partition, view]))
   for (const [id, call] of lane.calls) {
-    if (call.answeredMs === undefined) continue
-    const slash = id.indexOf('/')
-    const row = byPartition
-      .get(id.slice(0, slash))
-      ?.table(queueTable)
-      .get(id.slice(slash + 1))
-    const settled = !row || row.attempts >= call.attempt
-    if (settled || nowMs - call.answeredMs > FORGET_ANSWER_MS) lane.calls.delete(id)
+    const view = byPartition.get(partitionIn(id))
+    if (!call.answered || !view) continue
+    const row = view.table(queueTable).get(id.slice(id.indexOf('/') + 1))
+    if (!row || row.attempts >= call.attempt) lane.calls.delete(id)
   }
+}
+
+/** Partition in the id of a call. */
+function partitionIn(id: string): number {
+  return Number(id.slice(0, id.indexOf('/')))
 }
 
 interface DueRow {

@@ -17,6 +17,10 @@ export interface FakeTasks extends DeliveryTasks {
   commit(): void
   /** The tasks die: what was not committed is lost, and they start again from what was. */
   crash(): void
+  /** No view is given: the tasks are being opened again. */
+  hidden: boolean
+  /** The partitions are owned by another process: nothing is taken. */
+  away: boolean
   readonly outcomes: DeliveryOutcome[]
   readonly deadLetters: number
 }
@@ -37,13 +41,18 @@ export function createFakeTasks(partitions: number): FakeTasks {
     configurationOffset: null,
   })
   return {
+    hidden: false,
+    away: false,
     outcomes,
     get deadLetters() {
       return deadLetters
     },
     tasks: () => drivers.map((_, partition) => status(partition)),
-    view: (partition) => drivers[partition]?.view(),
+    view(partition) {
+      return this.hidden ? undefined : drivers[partition]?.view()
+    },
     inject(partition, value) {
+      if (this.away) return false
       drivers[partition]?.inject(value)
       return true
     },
