@@ -3,14 +3,14 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format generate baseline build up down bench audit chaos image
+.PHONY: help setup demo test check format generate baseline build up down bench identity-report audit chaos image
 
 NODE := tools/run node --conditions=tributary-source --disable-warning=ExperimentalWarning
 JEST := NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' tools/run jest
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | \
-		while IFS=$$'\t' read -r target text; do printf '  make %-9s %s\n' "$$target" "$$text"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
+		while IFS=$$'\t' read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
 
 setup: ## tools, dependencies and generated code; all other targets do it themselves
 	@command -v node >/dev/null || { echo "There is no Node on this machine: install Node 20 or newer." >&2; exit 1; }
@@ -48,6 +48,9 @@ down: setup ## stops what `make up` runs
 
 bench: preflight ## measures the bars (ONLY=name for one, ARGS=--json)
 	@$(NODE) tests/bench/bench.ts $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+identity-report: setup ## identity against truth: worlds of made-up people (PERSONS=2000, SEED=1)
+	@$(NODE) tests/identity/identityReport.ts $(if $(PERSONS),--persons $(PERSONS)) $(if $(SEED),--seed $(SEED))
 
 chaos: preflight ## kills, stalls and outages under load, audited (DURATION= s, SEED=, KILLS=, STALLS=, RATE=)
 	@exec $(NODE) tests/chaos/chaos.ts $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED)) \
