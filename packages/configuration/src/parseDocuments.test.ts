@@ -79,7 +79,9 @@ const shapes: Golden[] = [
   {
     name: 'a value of a closed list',
     yaml: 'kind: Source\nid: pos\nkafka: {topic: t, format: segmnt}\n',
-    problems: ['shop.yaml:17:27: must be one of json, segment, not "segmnt": did you mean `segment`?'],
+    problems: [
+      'shop.yaml:17:27: must be one of json, segment, cloudevents, debezium, connect, not "segmnt": did you mean `segment`?',
+    ],
   },
   {
     name: 'two things of which one is allowed',
@@ -186,9 +188,9 @@ where:
     ],
   },
   {
-    name: 'other formats of a topic',
-    yaml: 'kind: Source\nid: cdc\nkafka: {topic: t, format: debezium}\n',
-    problems: ['shop.yaml:17:19: not yet: this version does not run Debezium change data'],
+    name: 'erasure by a row that was deleted',
+    yaml: 'kind: Source\nid: cdc\nkafka: {topic: t, format: debezium, onDelete: erase}\nmap: {identifiers: {user_id: id}}\n',
+    problems: ['shop.yaml:17:37: not yet: this version does not run erasure by a deleted row'],
   },
 ]
 
@@ -236,7 +238,7 @@ map: {time: {path: at, zone: Europe/Pari}, identifiers: {email: mail}}
     yaml: 'kind: Source\nid: a\nkafka: {topic: t, format: json}\n---\nkind: Source\nid: b\nkafka: {topic: u, format: segment}\nmap: {identifiers: {email: mail}}\n',
     problems: [
       'shop.yaml:17:27: plain JSON needs `map`: how a record becomes an event',
-      'shop.yaml:22:1: `map` is for a Kafka topic of format json only',
+      'shop.yaml:22:1: `map` is for a Kafka topic of format json, cloudevents, debezium or connect',
     ],
   },
 ]

@@ -69,14 +69,25 @@ function checkSourceDocument(document: SourceDocument): Finding[] {
   const time = document.map?.time
   if (typeof time === 'object' && time.zone !== undefined)
     findings.push(...checkZone(time.zone, ['map', 'time', 'zone']))
-  const mapped = document.kafka?.format === 'json'
-  if (mapped && !document.map)
+  const format = document.kafka?.format
+  const rows = format === 'debezium' || format === 'connect'
+  if ((format === 'json' || rows) && !document.map)
     findings.push({
       path: ['kafka', 'format'],
-      message: 'plain JSON needs `map`: how a record becomes an event',
+      message: `${rows ? 'rows need' : 'plain JSON needs'} \`map\`: how a record becomes an event`,
     })
-  if (document.map && !mapped)
-    findings.push({ path: ['map'], atKey: true, message: '`map` is for a Kafka topic of format json only' })
+  if (document.map && (format === undefined || format === 'segment'))
+    findings.push({
+      path: ['map'],
+      atKey: true,
+      message: '`map` is for a Kafka topic of format json, cloudevents, debezium or connect',
+    })
+  if (document.kafka?.onDelete !== undefined && !rows)
+    findings.push({
+      path: ['kafka', 'onDelete'],
+      atKey: true,
+      message: '`onDelete` is for rows of tables: format debezium or connect',
+    })
   return findings
 }
 

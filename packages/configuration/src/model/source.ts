@@ -127,9 +127,15 @@ const Kafka = closed(
       [
         Type.Literal('json', { description: 'Plain JSON, mapped by `map`.' }),
         Type.Literal('segment', { description: 'Segment-shaped JSON: type, event, userId, properties …' }),
-        Type.Literal('cloudevents', { notYet: 'CloudEvents from Kafka' }),
-        Type.Literal('debezium', { notYet: 'Debezium change data' }),
-        Type.Literal('connect', { notYet: 'Kafka Connect JSON' }),
+        Type.Literal('cloudevents', {
+          description: 'CloudEvents 1.0, binary or structured; `map` reads the whole of it, `data` included.',
+        }),
+        Type.Literal('debezium', {
+          description: 'Rows as Debezium writes changes of them, mapped by `map`.',
+        }),
+        Type.Literal('connect', {
+          description: 'Rows as Kafka Connect writes JSON, with or without schema, mapped by `map`.',
+        }),
       ],
       { description: 'How a record is written.' },
     ),
@@ -141,6 +147,16 @@ const Kafka = closed(
           closed({ time: date('Begin with records from then on.') }),
         ],
         { description: 'Where to begin; earliest when not given.' },
+      ),
+    ),
+    onDelete: Type.Optional(
+      Type.Union(
+        [
+          Type.Literal('ignore', { description: 'Left out, with a reason.' }),
+          Type.Literal('unset', { description: 'Takes the mapped traits of an identify event back.' }),
+          Type.Literal('erase', { notYet: 'erasure by a deleted row' }),
+        ],
+        { description: 'What a deleted row does (debezium, connect); ignore when not given.' },
       ),
     ),
   },

@@ -23,6 +23,9 @@ import { type PreparedMapping } from './mapping.ts'
 import { type ReceivedItem } from './readBody.ts'
 import { type Rejection, type RejectionCode } from './rejection.ts'
 
+/** What a record's bytes are before they are mapped. */
+export type RecordFormat = 'json' | 'cloudevents' | 'change-data'
+
 export interface EventLimits {
   /** Bytes of one event as received. */
   readonly maxEventBytes: number
@@ -66,6 +69,8 @@ export interface Circumstances {
   /** The SentAt header. */
   readonly sentHeader?: string | undefined
   readonly mapping?: PreparedMapping | undefined
+  /** How records of a Kafka source are written; plain JSON when not given. */
+  readonly format?: RecordFormat | undefined
   /** Hash of several texts, 32 hexadecimal digits. */
   readonly digest: (parts: readonly string[]) => string
 }
@@ -77,6 +82,8 @@ export interface Arrival {
   readonly receivedMs: number
   /** For an event without one. */
   readonly newMessageId: () => string
+  /** Of a Kafka record, as text. */
+  readonly key?: string | undefined
 }
 
 export interface AcceptedEvent extends EventTimes {
@@ -153,8 +160,8 @@ export function admitEvent(
   let exact = (): Json => parseExact(item.text)
   let payload: Uint8Array | undefined
   if (mapping || shared.parts || (mayNeedCanonicalising(item.text) && !isCanonical(item.value))) {
-    const derived = derive(exact(), mapping, shared.parts)
-    if ('problem' in derived) return rejected(item, 'does_not_map', derived.problem)
+    const derived = derive(exact(), mapping, shared.parts, arrival.key)
+    if ('problem' in derived) return rejected(item, derived.code ?? 'does_not_map', derived.problem)
     event = derived.event
     exact = () => derived.event
     payload = encoder.encode(JSON.stringify(event))
@@ -246,8 +253,9 @@ function derive(
   event: Json,
   mapping: PreparedMapping | undefined,
   shared: JsonObject | undefined,
-): { event: JsonObject } | { problem: string } {
-  const mapped = mapping ? mapping.map(event) : { event: event as JsonObject }
+  key: string | undefined,
+): { event: JsonObject } | { problem: string; code?: RejectionCode } {
+  const mapped = mapping ? mapping.map(event, key) : { event: event as JsonObject }
   if ('problem' in mapped) return mapped
   const merged = shared ? merge(shared, mapped.event) : mapped.event
   return { event: canonicalise(merged) as JsonObject }

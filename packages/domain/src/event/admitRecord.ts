@@ -1,4 +1,5 @@
 import { type Circumstances, type Verdict, admitEvent } from './admitEvent.ts'
+import { composeCloudEvent } from './cloudEvent.ts'
 import { type Decode, readSingle } from './readBody.ts'
 
 /** A record of a Kafka source. */
@@ -9,6 +10,8 @@ export interface SourceRecord {
   /** The record's own time of append or creation, ms since 1970. */
   readonly timestampMs: number
   readonly value: Uint8Array | null
+  readonly key?: Uint8Array | null
+  readonly headers?: Readonly<Record<string, Uint8Array | string | undefined>>
 }
 
 /**
@@ -18,15 +21,53 @@ export interface SourceRecord {
 export function admitRecord(record: SourceRecord, circumstances: Circumstances, decode?: Decode): Verdict {
   const { topic, partition, offset } = record
   if (record.value === null)
-    return { rejected: { code: 'empty_record', message: 'the record has a key alone: no value to read' } }
-  const item = readSingle(record.value, decode)
+    return circumstances.format === 'change-data'
+      ? { rejected: { code: 'change_left_out', message: 'a tombstone: the row of its key is gone' } }
+      : { rejected: { code: 'empty_record', message: 'the record has a key alone: no value to read' } }
+  const structured =
+    circumstances.format === 'cloudevents' ? structuredRecord(record, record.value) : undefined
+  const item = structured ? readSingle(structured) : readSingle(record.value, decode)
   if ('code' in item) return { rejected: { code: 'invalid_json', message: item.message } }
   const position = [topic, String(partition), String(offset)]
   return admitEvent(item, circumstances, {
     origin: recordOrigin(record),
     receivedMs: recordTimeMs(record.timestampMs),
     newMessageId: () => circumstances.digest(position),
+    key: record.key ? text(record.key) : undefined,
   })
+}
+
+const utf8 = new TextDecoder()
+
+function text(value: Uint8Array | string): string {
+  return typeof value === 'string' ? value : utf8.decode(value)
+}
+
+/** A CloudEvent in binary mode, put together from its headers; undefined when the value is structured already. */
+function structuredRecord({ headers = {} }: SourceRecord, value: Uint8Array): Uint8Array | undefined {
+  const attributes: Record<string, string> = {}
+  let contentType: string | undefined
+  for (const [name, given] of Object.entries(headers)) {
+    const lower = name.toLowerCase()
+    if (given === undefined) continue
+    if (lower === 'content-type') contentType = text(given)
+    else if (lower.startsWith('ce_')) attributes[lower.slice(3)] = text(given)
+  }
+  if (contentType?.toLowerCase().startsWith('application/cloudevents')) return undefined
+  if (attributes['id'] === undefined && attributes['specversion'] === undefined) return undefined
+  return composeCloudEvent(attributes, contentType, value, toBase64)
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let units = ''
+  for (const byte of bytes) units += String.fromCharCode(byte)
+  return btoa(units)
+}
+
+/** The whole input of a record, for a reject: with the attributes that stand in its headers. */
+export function recordInput(record: SourceRecord, { format }: Circumstances): Uint8Array {
+  const value = record.value ?? new Uint8Array()
+  return (format === 'cloudevents' ? structuredRecord(record, value) : undefined) ?? value
 }
 
 /** Last millisecond of the year 9999. */

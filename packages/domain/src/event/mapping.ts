@@ -8,6 +8,7 @@
 import { isEventType } from './eventType.ts'
 import { type Json, type JsonObject, isJsonObject, setOwn } from './json.ts'
 import { type Path, parsePath, readPath } from './path.ts'
+import { type RejectionCode } from './rejection.ts'
 
 /** Where a field comes from: a path ("customer.card"), a path with what stands in when nothing is there, or a constant. */
 export type FieldMapping =
@@ -36,12 +37,18 @@ export interface EventMapping {
   readonly context?: { readonly [key: string]: FieldMapping } | undefined
 }
 
-export type MapRecord = (record: Json) => { readonly event: JsonObject } | { readonly problem: string }
+/** `key` is that of a Kafka record, as text. The event may be changed by whoever gets it. */
+export type MapRecord = (
+  record: Json,
+  key?: string,
+) => { readonly event: JsonObject } | { readonly problem: string; readonly code?: RejectionCode }
 
 export interface PreparedMapping {
   readonly map: MapRecord
   /** For local times; undefined when the mapping names none. */
   readonly zone: string | undefined
+  /** Names of the traits it maps. */
+  readonly traits: readonly string[]
 }
 
 type Read = (record: Json) => Json | undefined
@@ -99,7 +106,11 @@ export function prepareMapping(mapping: EventMapping): PreparedMapping {
     addIdentifiers(event, identifiers, record)
     return { event }
   }
-  return { map, zone: typeof mapping.time === 'object' ? mapping.time.zone : undefined }
+  return {
+    map,
+    zone: typeof mapping.time === 'object' ? mapping.time.zone : undefined,
+    traits: Object.keys(mapping.traits ?? {}),
+  }
 }
 
 function isNothing(value: Json | undefined): value is null | undefined {

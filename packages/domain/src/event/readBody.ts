@@ -101,6 +101,34 @@ export function readBatch(
   return { items, envelope, sharedBytes, envelopeDepth }
 }
 
+/** A JSON array of events, as a batch of CloudEvents is. */
+export function readArray(
+  body: Uint8Array,
+  limits: { readonly maxItems: number },
+  decode: Decode = decodeUtf8,
+): readonly ReceivedItem[] | BodyProblem {
+  const start = startOf(body)
+  if (start < body.length && body[start] !== 0x5b)
+    return { code: 'invalid_body', message: 'a batch of CloudEvents is a JSON array' }
+  const array = sliceArray(body, start, limits.maxItems)
+  if ('problem' in array) {
+    if (!array.problem.startsWith('more than')) return invalidJson(array)
+    return {
+      code: 'too_many_events',
+      message: `a batch holds at most ${limits.maxItems} elements; send several`,
+    }
+  }
+  const end = skipSpace(body, array.end)
+  if (end !== body.length) return invalidJson({ problem: 'there is more after the JSON array', at: end })
+  const items: ReceivedItem[] = []
+  for (const slice of array.items) {
+    const item = parseItem(body, slice, decode)
+    if ('code' in item) return item
+    items.push(item)
+  }
+  return items
+}
+
 function parseItem(body: Uint8Array, slice: Slice, decode: Decode): ReceivedItem | BodyProblem {
   const text = decode(body, slice.start, slice.end)
   const value = parse(text)

@@ -16,6 +16,7 @@ export const rejectionCodes = {
   message_id_too_long: 'The message id is too long.',
   invalid_json: 'The record of a Kafka source is no JSON.',
   empty_record: 'The record of a Kafka source has no value.',
+  change_left_out: 'A change of a table that its source leaves out: a deletion, a truncation, a tombstone.',
   does_not_map: 'The record does not fit the mapping of its source.',
 } as const
 

@@ -208,7 +208,15 @@ describe('what real clients send is understood', () => {
     const answer = await post(
       collector.url + path,
       '{"batch":[],"event":"x","groupId":"g","previousId":"p"}',
-      { authorization: web },
+      {
+        authorization: web,
+        ...(path === '/v1/events' && {
+          'ce-id': '1',
+          'ce-specversion': '1.0',
+          'ce-type': 't',
+          'ce-source': 's',
+        }),
+      },
     )
     expect(answer).toMatchObject({ status: 200, body: { success: true } })
   })

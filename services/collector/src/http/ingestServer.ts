@@ -21,7 +21,7 @@ import { rejectedRecords } from '../produce/rejectedRecords.ts'
 import { type KeyHolder, type SourceBook } from '../sources/sourceBook.ts'
 import { type Answer, type AnswerCode, type RejectedItem, accept, preflight, refuse, send } from './answer.ts'
 import { type InFlight } from './inFlight.ts'
-import { type EventsRead, judgeEvents, readEvents } from './readEvents.ts'
+import { type EventRoute, type EventsRead, judgeEvents, readEvents } from './readEvents.ts'
 import { createRateLimits, type RateLimits } from './rateLimits.ts'
 import { readRequestBody } from './readRequestBody.ts'
 import { type Route, findRoute } from './route.ts'
@@ -173,7 +173,7 @@ async function answerRoute(
   if ('refused' in read) return read.refused
   if (route.kind === 'sdk-metrics') return { status: 200, body: '{"success":true}' }
 
-  const events = readEvents(route, read.body, {
+  const events = readEvents(route, read.body, request.headers, {
     maxEvents: options.maxBatchEvents,
     maxDepth: defaultEventLimits.maxDepth,
   })
@@ -226,7 +226,7 @@ function holderOf(
 
 /** Makes every event durable, as an event or as a reject, and says so. */
 async function take(
-  route: Extract<Route, { kind: 'batch' | 'single' }>,
+  route: EventRoute,
   events: EventsRead,
   holder: KeyHolder,
   request: IncomingMessage,

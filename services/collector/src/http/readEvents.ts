@@ -11,9 +11,11 @@ import {
   readBatch,
   readSingle,
 } from '@tributary/domain'
+import { type IncomingHttpHeaders } from 'node:http'
 import { type KeyHolder } from '../sources/sourceBook.ts'
 import { type Answer, refuse } from './answer.ts'
 import { bodyText } from './bodyText.ts'
+import { readCloudEvents } from './readCloudEvents.ts'
 import { type Route } from './route.ts'
 
 /**
@@ -31,14 +33,19 @@ export interface EventsRead {
   readonly isBatch: boolean
 }
 
-type EventRoute = Extract<Route, { kind: 'batch' | 'single' }>
+export type EventRoute = Extract<Route, { kind: 'batch' | 'single' | 'cloudevents' }>
 
 export function readEvents(
   route: EventRoute,
   body: Buffer,
+  headers: IncomingHttpHeaders,
   limits: { readonly maxEvents: number; readonly maxDepth: number },
 ): EventsRead | { readonly refused: Answer } {
   const decode = bodyText(body)
+  if (route.kind === 'cloudevents') {
+    const items = readCloudEvents(body, headers, { maxItems: limits.maxEvents * SURPLUS }, decode)
+    return 'code' in items ? refused(items) : { items, envelope: {}, isBatch: false }
+  }
   if (route.kind === 'single') {
     const item = readSingle(body, decode)
     if ('code' in item) return refused(item)
@@ -94,6 +101,7 @@ export function judgeEvents(
       sentHeader,
       ...(read.isBatch && { shared: read.envelope }),
       ...(route.kind === 'single' && { type: route.type }),
+      ...(route.kind === 'cloudevents' && { mapping: holder.source.cloudEvents }),
     },
     { requestId, receivedMs, maxEvents, newMessageId },
   )

@@ -3,6 +3,8 @@ import { type EventType } from '@tributary/domain'
 export type Route =
   | { readonly kind: 'batch'; readonly name: string }
   | { readonly kind: 'single'; readonly type: EventType; readonly name: string }
+  /** CloudEvents, in any of their three modes. */
+  | { readonly kind: 'cloudevents'; readonly name: string }
   /** What analytics-next reads before it sends anything. */
   | { readonly kind: 'settings'; readonly key: string; readonly name: string }
   /** What RudderStack's browser SDK reads before it sends anything. */
@@ -35,6 +37,7 @@ const posts: ReadonlyMap<string, Route> = new Map<string, Route>([
       (base) => [`${base}/${type}`, { kind: 'single', type, name: base }] as const,
     ),
   ),
+  ['/v1/events', { kind: 'cloudevents', name: '/v1/events' }],
   ['/v1/m', { kind: 'sdk-metrics', name: '/v1/m' }],
 ])
 

@@ -57,6 +57,8 @@ test('limits, origins, zones and mappings are those of the document', () => {
   expect(book.findKey('wk_old_1')?.source.disabled).toBe(true)
   expect(book.kafka.map(({ id, topic, start }) => ({ id, topic, start }))).toEqual([
     { id: 'app', topic: 'app.events', start: 'earliest' },
+    { id: 'customers', topic: 'crm.public.customers', start: 'earliest' },
+    { id: 'orders', topic: 'shop.orders', start: 'earliest' },
     { id: 'pos', topic: 'retail.receipts', start: 'earliest' },
   ])
   expect(book.kafka[0]?.circumstances).toMatchObject({
@@ -64,7 +66,7 @@ test('limits, origins, zones and mappings are those of the document', () => {
     trusted: true,
     mapping: undefined,
   })
-  expect(book.kafka[1]?.circumstances.mapping?.zone).toBe('Europe/Paris')
+  expect(book.kafka.at(-1)?.circumstances.mapping?.zone).toBe('Europe/Paris')
 })
 
 test('a mapping that cannot be used refuses the whole revision', () => {

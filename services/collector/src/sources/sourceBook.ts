@@ -10,7 +10,11 @@ import {
   type EventMapping,
   type HashIdentifier,
   type NormalisePhone,
+  type PreparedMapping,
   type PreparedRules,
+  type RecordFormat,
+  changeDataMapping,
+  cloudEventMapping,
   defaultEventLimits,
   prepareMapping,
   prepareRules,
@@ -25,6 +29,8 @@ export interface BookedSource {
   /** Undefined = as many as come. */
   readonly eventsPerSecond: number | undefined
   readonly disabled: boolean
+  /** For what comes as CloudEvents over HTTP. */
+  readonly cloudEvents: PreparedMapping
 }
 
 export interface KeyHolder {
@@ -78,12 +84,13 @@ export function buildSourceBook(workspace: WorkspaceConfiguration, ports: BookPo
         rules,
         limits: limitsOf(document, ports.maxEventBytes),
         zone: document.zone,
-        mapping: document.map ? prepareMapping(document.map as EventMapping) : undefined,
+        ...readingOf(document, ports.digest),
         digest: ports.digest,
       },
       origins: originsOf(document),
       eventsPerSecond: document.http?.limits?.eventsPerSecond,
       disabled: document.disabled ?? false,
+      cloudEvents: cloudEventMapping(undefined, ports.digest),
     }
     for (const key of document.http?.keys ?? []) {
       if (key.kind === 'client') client.set(key.value, { source, trusted: false })
@@ -142,6 +149,31 @@ function storedDigest(content: string): Buffer {
 
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest()
+}
+
+/** How the records of a source become events. */
+function readingOf(
+  document: SourceDocument,
+  digest: BookPorts['digest'],
+): { readonly mapping?: PreparedMapping | undefined; readonly format?: RecordFormat } {
+  const mapping = document.map ? prepareMapping(document.map as EventMapping) : undefined
+  const format = document.kafka?.format
+  if (format === 'cloudevents') return { format, mapping: cloudEventMapping(mapping, digest) }
+  if (format === 'debezium' || format === 'connect')
+    return { format: 'change-data', mapping: rowMapping(document, mapping, digest) }
+  return { mapping }
+}
+
+function rowMapping(
+  { id, kafka }: SourceDocument,
+  mapping: PreparedMapping | undefined,
+  digest: BookPorts['digest'],
+): PreparedMapping {
+  const onDelete = kafka?.onDelete ?? 'ignore'
+  // Neither passes the check of documents; a revision that holds one all the same is refused whole.
+  if (!mapping) throw new RangeError(`source ${id}: rows of tables need a map`)
+  if (onDelete === 'erase') throw new RangeError(`source ${id}: rows that erase are not run by this version`)
+  return changeDataMapping(mapping, { onDelete, digest })
 }
 
 function limitsOf(document: SourceDocument, maxEventBytes: number): EventLimits {

@@ -40,6 +40,72 @@ const eventsOf = (log: ReturnType<typeof createMemoryLog>) =>
 const rejectsOf = (log: ReturnType<typeof createMemoryLog>) =>
   log.records('rejected').map((record) => JSON.parse(Buffer.from(record.value).toString()) as RejectedRecord)
 
+describe('other formats', () => {
+  const take = async (id: string, records: readonly object[]) => {
+    const { log, options } = open()
+    const batch = {
+      ...batchOf([]),
+      records: records.map((each, i) => ({ offset: i, timestampMs: TIME, ...each })),
+    }
+    expect(await takeBatch(source(id), batch as never, options)).toBe(true)
+    return log
+  }
+
+  test('CloudEvents, binary and structured; a reject holds the attributes too', async () => {
+    const headers = {
+      ce_specversion: Buffer.from('1.0'),
+      ce_id: Buffer.from('1'),
+      ce_source: '/shop',
+      ce_type: Buffer.from('paid'),
+      'content-type': 'application/json',
+    }
+    const whole = '{"specversion":"1.0","id":"2","source":"/shop","type":"paid","data":{"total":2}}'
+    const log = await take('orders', [
+      { key: Buffer.from('k'), value: Buffer.from('{"total":1}'), headers },
+      { key: null, value: Buffer.from(whole), headers: { 'content-type': 'application/cloudevents+json' } },
+      { key: null, value: Buffer.from(whole.replace('"2"', '"3"')), headers: {} },
+      { key: null, value: Buffer.from('{"total":4}'), headers: { ...headers, ce_type: undefined } },
+      { key: null, value: null, headers },
+    ])
+    expect(eventsOf(log).map((event) => [event.messageId, event.name, event.trusted])).toEqual([
+      ['/shop#1', 'paid', true],
+      ['/shop#2', 'paid', true],
+      ['/shop#3', 'paid', true],
+    ])
+    expect(rejectsOf(log).map((each) => each.code)).toEqual(['does_not_map', 'empty_record'])
+    expect(JSON.parse(Buffer.from(rejectsOf(log)[0]!.input, 'base64').toString())).toMatchObject({
+      id: '1',
+      data: { total: 4 },
+    })
+  })
+
+  test('changes of a table: each change once, whenever it is read; a deletion takes traits back', async () => {
+    const change = (op: string, after: object | null) =>
+      Buffer.from(
+        JSON.stringify({
+          op,
+          before: null,
+          after,
+          source: { name: 'crm', table: 'customers', lsn: 9, ts_ms: TIME },
+        }),
+      )
+    const key = Buffer.from('{"id":"u7"}')
+    const row = { id: 'u7', email: 'a@x.example', plan: 'pro' }
+    const log = await take('customers', [
+      { key, value: change('c', row), headers: {} },
+      { key, value: change('c', row), headers: {} },
+      { key, value: change('d', null), headers: {} },
+      { key, value: null, headers: {} },
+    ])
+    const [first, again, deleted] = eventsOf(log)
+    expect(again!.messageId).toBe(first!.messageId)
+    expect(first).toMatchObject({ type: 2, originalTimeMs: TIME })
+    expect(first!.identifiers.map((each) => each.value)).toEqual(['u7', 'a@x.example'])
+    expect(JSON.parse(deleted!.payload!.toString())).toMatchObject({ userId: 'u7', traits: { plan: null } })
+    expect(rejectsOf(log).map((each) => each.code)).toEqual(['change_left_out'])
+  })
+})
+
 describe('a batch of a Kafka source', () => {
   test('is durable before it counts: every record as an event or a reject, with its position', async () => {
     const { log, registry, options } = open()

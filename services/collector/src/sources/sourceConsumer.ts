@@ -9,7 +9,14 @@
  *  K4. A batch is read by the source as it stands now, so a new mapping holds from the next batch on.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type SourceRecord, type Verdict, admitRecord, recordOrigin, recordTimeMs } from '@tributary/domain'
+import {
+  type SourceRecord,
+  type Verdict,
+  admitRecord,
+  recordInput,
+  recordOrigin,
+  recordTimeMs,
+} from '@tributary/domain'
 import { type CollectorMetrics } from '../collectorMetrics.ts'
 import { eventRecord } from '../produce/eventRecord.ts'
 import { type GroupCommit, NotDurable } from '../produce/groupCommit.ts'
@@ -61,7 +68,7 @@ export async function takeBatch(
           {
             source: source.id,
             rejection: verdict.rejected,
-            input: record.value ?? new Uint8Array(),
+            input: recordInput(received, source.circumstances),
             origin: recordOrigin(received),
             receivedMs: recordTimeMs(record.timestampMs),
             position: { topic, partition, offset: record.offset },

@@ -32,7 +32,7 @@ export function workspaceOf(
   )
 }
 
-/** Three sources over HTTP and two from Kafka, for tests. */
+/** Sources over HTTP and from Kafka, for tests. */
 export const exampleSources = [
   {
     kind: 'Source',
@@ -62,6 +62,17 @@ export const exampleSources = [
       time: { path: 'soldAt', zone: 'Europe/Paris' },
       identifiers: { email: 'customer.email', user_id: 'customer.number' },
       properties: { total: 'total', products: 'lines' },
+    },
+  },
+  { kind: 'Source', id: 'orders', kafka: { topic: 'shop.orders', format: 'cloudevents' } },
+  {
+    kind: 'Source',
+    id: 'customers',
+    kafka: { topic: 'crm.public.customers', format: 'debezium', onDelete: 'unset' },
+    map: {
+      type: { const: 'identify' },
+      identifiers: { user_id: 'id', email: 'email' },
+      traits: { plan: 'plan' },
     },
   },
   { kind: 'Source', id: 'app', kafka: { topic: 'app.events', format: 'segment' }, zone: 'Europe/Paris' },

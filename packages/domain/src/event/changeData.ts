@@ -1,0 +1,137 @@
+/**
+ * Rows of tables as events: Debezium's change data, and Kafka Connect's JSON, each with or without its schema.
+ *
+ *  D1. A mapping reads the row ("email", "address.city"), and what is known about the change beside it: `__op`, `__table`,
+ *      `__schema`, `__db`, `__source_ts_ms`, as Debezium's flattening writes them. Columns of these names win.
+ *  D2. The same change read twice is the same event: its message id is made of connector, table, key, position and op.
+ *  D3. A deletion erases nobody. By default it is left out, with a reason; `unset` takes the mapped traits back.
+ *  D4. `before` is never needed: a table's replica identity may hold the key alone.
+ */
+import { type Json, type JsonObject, isJsonObject, setOwn } from './json.ts'
+import { type MapRecord, type PreparedMapping } from './mapping.ts'
+
+export type OnDelete = 'ignore' | 'unset'
+
+interface Change {
+  readonly op: string | undefined
+  readonly row: Json | undefined
+  readonly before: Json | undefined
+  readonly source: JsonObject
+  /** When it happened in the database, or was read. */
+  readonly timeMs: Json | undefined
+}
+
+export function changeDataMapping(
+  mapping: PreparedMapping,
+  options: { readonly onDelete: OnDelete; readonly digest: (parts: readonly string[]) => string },
+): PreparedMapping {
+  const map: MapRecord = (record, key) => {
+    const change = readChange(unwrap(record))
+    if (!change) return leftOut('a record without a value: the mark that an older one may be removed')
+    const { op, source } = change
+    if (op === 't') return leftOut('the table was truncated; its rows are not taken back')
+    if (op === 'm') return leftOut('a message of the database, not a row')
+    const deletes = op === 'd'
+    if (deletes && options.onDelete === 'ignore')
+      return leftOut('a row was deleted, and the source says `onDelete: ignore`')
+    const row = deletes ? deletedRow(change, key) : change.row
+    if (!isJsonObject(row)) return { problem: 'the record holds no row' }
+
+    const mapped = mapping.map(described(row, change), key)
+    if ('problem' in mapped) return mapped
+    const { event } = mapped
+    if (deletes) {
+      if (event['type'] !== 'identify')
+        return leftOut('a row was deleted; only the traits of an identify event can be taken back')
+      event['traits'] = Object.fromEntries(mapping.traits.map((name) => [name, null]))
+    }
+    const id = op === undefined ? undefined : changeId(change, key)
+    if (id) event['messageId'] ??= options.digest(id)
+    if (change.timeMs !== undefined && change.timeMs !== null) event['timestamp'] ??= change.timeMs
+    return { event }
+
+    /** D2. Nothing of it may depend on when it was read. */
+    function changeId({ op: what }: Change, keyText: string | undefined): string[] {
+      const position = ['lsn', 'txId', 'file', 'pos', 'row', 'scn', 'change_lsn', 'sequence', 'ord', 'ts_ms']
+      return [
+        ...['connector', 'name', 'db', 'schema', 'table', 'collection'].map((name) => textAt(source, name)),
+        keyText ?? JSON.stringify(row),
+        ...position.map((name) => textAt(source, name)),
+        what ?? '',
+      ]
+    }
+  }
+  return { map, zone: mapping.zone, traits: mapping.traits }
+}
+
+function leftOut(problem: string) {
+  return { problem, code: 'change_left_out' } as const
+}
+
+function textAt(source: JsonObject, name: string): string {
+  const value = source[name]
+  return value === undefined || value === null ? '' : JSON.stringify(value)
+}
+
+/** JsonConverter with schemas writes {schema, payload}. */
+function unwrap(record: Json): Json {
+  return isJsonObject(record) &&
+    Object.hasOwn(record, 'payload') &&
+    Object.hasOwn(record, 'schema') &&
+    Object.keys(record).length === 2
+    ? record['payload']!
+    : record
+}
+
+/** Undefined for a tombstone. */
+function readChange(record: Json): Change | undefined {
+  if (record === null) return undefined
+  const none = { op: undefined, before: undefined, source: {}, timeMs: undefined }
+  if (!isJsonObject(record)) return { ...none, row: record }
+  const { op, source } = record
+  if (typeof op === 'string' && (isJsonObject(source) || 'after' in record || 'before' in record)) {
+    const from = isJsonObject(source) ? source : {}
+    return {
+      op,
+      row: record['after'],
+      before: record['before'],
+      source: from,
+      timeMs: from['ts_ms'] ?? record['ts_ms'],
+    }
+  }
+  // Flattened by ExtractNewRecordState: a deletion says so in one of two ways.
+  const deleted = record['__deleted'] === 'true' || record['__deleted'] === true || record['__op'] === 'd'
+  const at = record['__source_ts_ms']
+  return { ...none, row: record, timeMs: at, ...(deleted && { op: 'd', before: record }) }
+}
+
+/** The key's columns and what is known of the row. */
+function deletedRow({ before }: Change, key: string | undefined): JsonObject {
+  const out: JsonObject = {}
+  for (const part of [keyColumns(key), before])
+    if (isJsonObject(part)) for (const [name, value] of Object.entries(part)) setOwn(out, name, value)
+  return out
+}
+
+function keyColumns(key: string | undefined): Json | undefined {
+  if (key === undefined) return undefined
+  try {
+    return unwrap(JSON.parse(key) as Json)
+  } catch {
+    return undefined
+  }
+}
+
+function described(row: JsonObject, { op, source, timeMs }: Change): JsonObject {
+  const about: Record<string, Json | undefined> = {
+    __op: op,
+    __table: source['table'],
+    __schema: source['schema'],
+    __db: source['db'],
+    __source_ts_ms: timeMs,
+  }
+  const out: JsonObject = {}
+  for (const [name, value] of Object.entries(about)) if (value !== undefined) out[name] = value
+  for (const [name, value] of Object.entries(row)) setOwn(out, name, value)
+  return out
+}
