@@ -30,7 +30,7 @@ import { createChangeFeed } from './grpc/changeFeed.ts'
 import { createProfilePeerService } from './grpc/profilePeerService.ts'
 import { createProfileService } from './grpc/profileService.ts'
 import { Watchers } from './grpc/watchers.ts'
-import { type OutboxPorts, createOutboxSender } from './job/outboxSender.ts'
+import { type OutboxPorts, type OutboxSender, createOutboxSender } from './job/outboxSender.ts'
 import { jobTopology } from './job/jobTopology.ts'
 import { observeProfileStore, observeTotals } from './profileStoreMetrics.ts'
 import { profileTopology } from './profile/profileTopology.ts'
@@ -146,8 +146,13 @@ export async function startProfileStore(
     totals(partition, profileGroup.view(partition))
   })
 
-  const jobs = await start({ topology: jobTopology(counts), configuration: partOf(configuration, 'jobs') })
-  startOutbox(options, jobs)
+  let outbox: OutboxSender | undefined
+  const jobs = await start({
+    topology: jobTopology(counts),
+    configuration: partOf(configuration, 'jobs'),
+    onAssigned: (partitions) => outbox?.assigned(partitions),
+  })
+  outbox = startOutbox(options, jobs)
 
   onStop('gRPC server', () => grpc.stop())
   return { grpcPort: grpc.port }
@@ -156,7 +161,7 @@ export async function startProfileStore(
 function startOutbox(
   { sendToEvents, logger, onStop }: ProfileStoreOptions,
   jobs: Pick<TaskGroup<{ readonly sent: readonly string[] }>, 'view' | 'inject' | 'onCommit'>,
-): void {
+): OutboxSender {
   const outbox = createOutboxSender({
     view: () => jobs.view(0),
     send: sendToEvents,
@@ -174,4 +179,5 @@ function startOutbox(
     clearInterval(timer)
     await outbox.stop()
   })
+  return outbox
 }

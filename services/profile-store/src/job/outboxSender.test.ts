@@ -61,6 +61,24 @@ test('a send that fails keeps everything, and says so', async () => {
   expect(waiting()).toBe(3)
 })
 
+test('what was told to a task that went away before it committed is sent again when the task comes back', async () => {
+  const sent: number[][] = []
+  const { driver, sender, waiting } = setUp(async (partitions) => void sent.push(partitions))
+  sender.wake()
+  await new Promise(setImmediate)
+  sender.assigned([])
+  driver.restart()
+  sender.assigned([0])
+  sender.wake()
+  await sender.stop()
+  driver.endBatch()
+  expect(sent).toEqual([
+    [0, 1, 2],
+    [0, 1, 2],
+  ])
+  expect(waiting()).toBe(0)
+})
+
 test('a task that has gone to another owner is left alone: the new owner sends them again', async () => {
   const { sender, waiting, disown } = setUp(async () => undefined)
   disown()

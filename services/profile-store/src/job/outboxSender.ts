@@ -10,6 +10,9 @@ import { outboxRows } from './jobRows.ts'
 /** Control records of one send; a job of a hundred documents on 64 partitions is a few of these. */
 const MAX_RECORDS_PER_SEND = 500
 
+/** There is one job task. */
+const JOB_PARTITION = 0
+
 export interface OutboxPorts {
   /** Committed state of the job task; undefined where it does not run. */
   readonly view: () => StateView | undefined
@@ -23,6 +26,11 @@ export interface OutboxPorts {
 export interface OutboxSender {
   /** There may be something to send. */
   wake(): void
+  /**
+   * The partitions of the job task that this process owns now. What was told to a task that went elsewhere may have
+   * gone with it before it was committed; should the task come back, it is sent again.
+   */
+  assigned(partitions: readonly number[]): void
   /** Resolves when nothing is under way. */
   stop(): Promise<void>
 }
@@ -54,6 +62,9 @@ export function createOutboxSender({ view, send, inject, onFailure }: OutboxPort
       running = sendAll()
         .catch((error: unknown) => onFailure(error instanceof Error ? error : new Error(String(error))))
         .finally(() => (running = undefined))
+    },
+    assigned(partitions) {
+      if (!partitions.includes(JOB_PARTITION)) told.clear()
     },
     async stop() {
       stopped = true
