@@ -86,7 +86,7 @@ const shapes: Golden[] = [
   {
     name: 'two things of which one is allowed',
     yaml: 'kind: Source\nid: pos\nhttp: {keys: [{kind: client, value: wk_pos_1}]}\nkafka: {topic: t, format: segment}\n',
-    problems: ['shop.yaml:18:1: `http` and `kafka` cannot stand together: one of http, kafka'],
+    problems: ['shop.yaml:18:1: `http` and `kafka` cannot stand together: one of http, kafka, webhook'],
   },
   {
     name: 'a key that stands twice',
@@ -238,7 +238,7 @@ map: {time: {path: at, zone: Europe/Pari}, identifiers: {email: mail}}
     yaml: 'kind: Source\nid: a\nkafka: {topic: t, format: json}\n---\nkind: Source\nid: b\nkafka: {topic: u, format: segment}\nmap: {identifiers: {email: mail}}\n',
     problems: [
       'shop.yaml:17:27: plain JSON needs `map`: how a record becomes an event',
-      'shop.yaml:22:1: `map` is for a Kafka topic of format json, cloudevents, debezium or connect',
+      'shop.yaml:22:1: `map` is for a Kafka topic of format json, cloudevents, debezium or connect, or a webhook',
     ],
   },
 ]

@@ -71,16 +71,22 @@ function checkSourceDocument(document: SourceDocument): Finding[] {
     findings.push(...checkZone(time.zone, ['map', 'time', 'zone']))
   const format = document.kafka?.format
   const rows = format === 'debezium' || format === 'connect'
+  if (document.webhook && !document.map)
+    findings.push({
+      path: ['webhook'],
+      atKey: true,
+      message: 'a webhook needs `map`: how a delivery becomes an event',
+    })
   if ((format === 'json' || rows) && !document.map)
     findings.push({
       path: ['kafka', 'format'],
       message: `${rows ? 'rows need' : 'plain JSON needs'} \`map\`: how a record becomes an event`,
     })
-  if (document.map && (format === undefined || format === 'segment'))
+  if (document.map && !document.webhook && (format === undefined || format === 'segment'))
     findings.push({
       path: ['map'],
       atKey: true,
-      message: '`map` is for a Kafka topic of format json, cloudevents, debezium or connect',
+      message: '`map` is for a Kafka topic of format json, cloudevents, debezium or connect, or a webhook',
     })
   if (document.kafka?.onDelete !== undefined && !rows)
     findings.push({

@@ -163,11 +163,42 @@ const Kafka = closed(
   { description: 'Events from a Kafka topic. `start` is earliest when not given.' },
 )
 
+const Webhook = closed(
+  {
+    scheme: Type.Union(
+      [
+        Type.Literal('standard', { description: 'Standard Webhooks: webhook-id, -timestamp, -signature.' }),
+        Type.Literal('shopify', { description: 'Shopify: X-Shopify-Hmac-SHA256 over the body.' }),
+      ],
+      { description: 'How deliveries are signed.' },
+    ),
+    secrets: Type.Array(
+      closed({
+        file: secretFile('Name of the file in the directory of secrets that holds the signing secret.'),
+      }),
+      {
+        minItems: 1,
+        maxItems: 5,
+        description: 'Signing secrets; several hold side by side while one is rotated.',
+      },
+    ),
+    toleranceSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 86_400,
+        description: 'How old a signed delivery may be, and how far its clock ahead. 300 when not given.',
+      }),
+    ),
+  },
+  { description: 'Signed deliveries of another system, at POST /v1/webhook/<id of this source>.' },
+)
+
 export const Source = closed(
   {
     ...heading('Source', 'Where events come from.'),
     http: Type.Optional(Http),
     kafka: Type.Optional(Kafka),
+    webhook: Type.Optional(Webhook),
     map: Type.Optional(Mapping),
     zone: Type.Optional(
       Type.String({
@@ -180,8 +211,8 @@ export const Source = closed(
     ),
   },
   {
-    description: 'Where events come from: write keys over HTTP, or a Kafka topic.',
-    exactlyOne: ['http', 'kafka'],
+    description: 'Where events come from: write keys over HTTP, a Kafka topic, or signed webhooks.',
+    exactlyOne: ['http', 'kafka', 'webhook'],
   },
 )
 export type SourceDocument = Static<typeof Source>

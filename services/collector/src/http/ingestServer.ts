@@ -25,6 +25,7 @@ import { type EventRoute, type EventsRead, judgeEvents, readEvents } from './rea
 import { createRateLimits, type RateLimits } from './rateLimits.ts'
 import { readRequestBody } from './readRequestBody.ts'
 import { type Route, findRoute } from './route.ts'
+import { deliveryMapping, verifyWebhook } from './webhook.ts'
 import { keyInBody, keysInRequest } from './writeKey.ts'
 
 export interface IngestServerOptions {
@@ -161,7 +162,8 @@ async function answerRoute(
   // What the headers already decide is decided before a body is read.
   const book = options.book()
   if (!book) return refuse('starting')
-  const early = findHolder(book, request, query)
+  const early =
+    route.kind === 'webhook' ? webhookHolder(book, route.source) : findHolder(book, request, query)
   if (early && 'refused' in early) return early.refused
   if (route.kind === 'source-config')
     return early ? sourceConfigAnswer(early, receivedMs) : refuse('missing_key')
@@ -172,6 +174,10 @@ async function answerRoute(
   const read = await readRequestBody(request, { maxBytes, inFlight, held })
   if ('refused' in read) return read.refused
   if (route.kind === 'sdk-metrics') return { status: 200, body: '{"success":true}' }
+
+  const delivery =
+    route.kind === 'webhook' ? delivered(book, route.source, request, read.body, receivedMs) : undefined
+  if (delivery && 'refused' in delivery) return delivery.refused
 
   const events = readEvents(route, read.body, request.headers, {
     maxEvents: options.maxBatchEvents,
@@ -184,7 +190,7 @@ async function answerRoute(
   if (tooMany) return tooMany
   options.limits.take(holder.source.id, holder.source.eventsPerSecond, events.items.length)
   options.metrics.received(holder.source.id, read.body.length)
-  return take(route, events, holder, request, receivedMs, options)
+  return take(route, events, delivery ?? holder, request, receivedMs, options)
 }
 
 /** Undefined when the key can only be in the body. */
@@ -198,6 +204,28 @@ function findHolder(
     return holderOf(book, key, request)
   }
   return undefined
+}
+
+function webhookHolder(book: SourceBook, id: string): KeyHolder | { readonly refused: Answer } {
+  const found = book.webhooks.get(id)
+  if (!found) return { refused: refuse('not_found', `there is no webhook of a source "${id}"`) }
+  if (found.source.disabled) return { refused: refuse('source_disabled') }
+  return { source: found.source, trusted: true }
+}
+
+/** Whose delivery it is, once its signature holds: the source as it reads this one. */
+function delivered(
+  book: SourceBook,
+  id: string,
+  request: IncomingMessage,
+  body: Buffer,
+  nowMs: number,
+): KeyHolder | { readonly refused: Answer } {
+  const { source, webhook, mapping } = book.webhooks.get(id)!
+  const delivery = verifyWebhook(webhook, request.headers, body, nowMs)
+  if ('code' in delivery) return { refused: refuse(delivery.code, delivery.message) }
+  const circumstances = { ...source.circumstances, mapping: deliveryMapping(mapping, delivery) }
+  return { source: { ...source, circumstances }, trusted: true }
 }
 
 function holderOf(

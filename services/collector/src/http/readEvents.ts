@@ -33,7 +33,7 @@ export interface EventsRead {
   readonly isBatch: boolean
 }
 
-export type EventRoute = Extract<Route, { kind: 'batch' | 'single' | 'cloudevents' }>
+export type EventRoute = Extract<Route, { kind: 'batch' | 'single' | 'cloudevents' | 'webhook' }>
 
 export function readEvents(
   route: EventRoute,
@@ -46,7 +46,7 @@ export function readEvents(
     const items = readCloudEvents(body, headers, { maxItems: limits.maxEvents * SURPLUS }, decode)
     return 'code' in items ? refused(items) : { items, envelope: {}, isBatch: false }
   }
-  if (route.kind === 'single') {
+  if (route.kind === 'single' || route.kind === 'webhook') {
     const item = readSingle(body, decode)
     if ('code' in item) return refused(item)
     if (!isJsonObject(item.value)) return { refused: refuse('invalid_body', 'an event is a JSON object') }

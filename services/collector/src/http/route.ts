@@ -5,6 +5,8 @@ export type Route =
   | { readonly kind: 'single'; readonly type: EventType; readonly name: string }
   /** CloudEvents, in any of their three modes. */
   | { readonly kind: 'cloudevents'; readonly name: string }
+  /** A signed delivery of another system. */
+  | { readonly kind: 'webhook'; readonly source: string; readonly name: string }
   /** What analytics-next reads before it sends anything. */
   | { readonly kind: 'settings'; readonly key: string; readonly name: string }
   /** What RudderStack's browser SDK reads before it sends anything. */
@@ -43,6 +45,8 @@ const posts: ReadonlyMap<string, Route> = new Map<string, Route>([
 
 const SETTINGS = /^\/v1\/projects\/([^/]{1,256})\/settings$/
 
+const WEBHOOK = /^\/v1\/webhook\/([a-z][a-z0-9_-]{0,62})$/
+
 /** The paths, for the reference. */
 export const ingestPaths: readonly string[] = [...posts.keys()]
 
@@ -53,6 +57,11 @@ export function findRoute(method: string, path: string): Found {
   const bare = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
   const post = posts.get(bare)
   if (post) return method === 'POST' ? { route: post } : { allow: 'POST, OPTIONS' }
+  const webhook = WEBHOOK.exec(bare)
+  if (webhook) {
+    const route = { kind: 'webhook', source: webhook[1]!, name: '/v1/webhook/:source' } as const
+    return method === 'POST' ? { route } : { allow: 'POST, OPTIONS' }
+  }
   const settings = SETTINGS.exec(bare)
   if (!settings && bare !== '/sourceConfig') return undefined
   if (method !== 'GET' && method !== 'HEAD') return { allow: 'GET, OPTIONS' }

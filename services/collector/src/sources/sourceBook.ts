@@ -3,6 +3,7 @@
  * never changed; a request uses the book that holds when its key is looked up, to its end.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { type Webhook } from '../http/webhook.ts'
 import { type SourceDocument, type WorkspaceConfiguration } from '@tributary/configuration'
 import {
   type Circumstances,
@@ -44,11 +45,19 @@ export interface KafkaSource extends BookedSource {
   readonly start: 'earliest' | 'latest' | { readonly time: string }
 }
 
+export interface WebhookSource {
+  readonly source: BookedSource
+  readonly webhook: Webhook
+  readonly mapping: PreparedMapping
+}
+
 export interface SourceBook {
   /** 0 before the first revision. */
   readonly revision: number
   findKey(key: string): KeyHolder | undefined
   readonly kafka: readonly KafkaSource[]
+  /** By the source's id. */
+  readonly webhooks: ReadonlyMap<string, WebhookSource>
   /** What could not be used, for the log: a secret that is not mounted, for example. */
   readonly problems: readonly string[]
 }
@@ -64,7 +73,13 @@ export interface BookPorts {
 }
 
 /** Before any revision exists nobody has a key. */
-export const emptyBook: SourceBook = { revision: 0, findKey: () => undefined, kafka: [], problems: [] }
+export const emptyBook: SourceBook = {
+  revision: 0,
+  findKey: () => undefined,
+  kafka: [],
+  webhooks: new Map(),
+  problems: [],
+}
 
 /** Throws when the revision cannot be used; what concerns one key only is a problem in the book. */
 export function buildSourceBook(workspace: WorkspaceConfiguration, ports: BookPorts): SourceBook {
@@ -73,13 +88,14 @@ export function buildSourceBook(workspace: WorkspaceConfiguration, ports: BookPo
   const client = new Map<string, KeyHolder>()
   const secret: { readonly digest: Buffer; readonly holder: KeyHolder }[] = []
   const kafka: KafkaSource[] = []
+  const webhooks = new Map<string, WebhookSource>()
 
   for (const document of workspace.sources.values()) {
     const source: BookedSource = {
       id: document.id,
       circumstances: {
         sourceId: document.id,
-        trusted: document.kafka !== undefined,
+        trusted: document.kafka !== undefined || document.webhook !== undefined,
         epoch: ports.epoch,
         rules,
         limits: limitsOf(document, ports.maxEventBytes),
@@ -102,6 +118,12 @@ export function buildSourceBook(workspace: WorkspaceConfiguration, ports: BookPo
         }
       }
     }
+    if (document.webhook) {
+      const { mapping } = source.circumstances
+      if (!mapping) throw new RangeError(`source ${document.id}: a webhook needs a map`)
+      const webhook = webhookOf(document.id, document.webhook, ports, problems)
+      webhooks.set(document.id, { source, webhook, mapping })
+    }
     if (document.kafka)
       kafka.push({ ...source, topic: document.kafka.topic, start: document.kafka.start ?? 'earliest' })
   }
@@ -110,8 +132,27 @@ export function buildSourceBook(workspace: WorkspaceConfiguration, ports: BookPo
     revision: workspace.revision,
     findKey: (key) => client.get(key) ?? findSecret(secret, key),
     kafka,
+    webhooks,
     problems,
   }
+}
+
+/** A secret that is not mounted is a problem of its own; the others hold. */
+function webhookOf(
+  id: string,
+  { scheme, secrets, toleranceSeconds = 300 }: NonNullable<SourceDocument['webhook']>,
+  ports: BookPorts,
+  problems: string[],
+): Webhook {
+  const mounted = secrets.flatMap(({ file }) => {
+    try {
+      return [ports.readSecret(file).trim()]
+    } catch (error) {
+      problems.push(`source ${id}: secret "${file}" cannot be used: ${String(error)}`)
+      return []
+    }
+  })
+  return { scheme, secrets: mounted, toleranceMs: toleranceSeconds * 1000 }
 }
 
 /** Of each revision once: what they remember of identifiers outlives the re-reading of secrets. */

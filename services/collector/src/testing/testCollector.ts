@@ -53,6 +53,8 @@ export async function startTestCollector(
     readonly timeoutMs?: number
     readonly requestTimeoutMs?: number
     readonly partitions?: number
+    /** Instead of the one that knows web-key. */
+    readonly readSecret?: BookPorts['readSecret']
   } = {},
 ): Promise<TestCollector> {
   let book: SourceBook = emptyBook
@@ -97,7 +99,10 @@ export async function startTestCollector(
     inFlight,
     faults,
     adopt(workspace) {
-      book = buildSourceBook(workspace, testPorts)
+      book = buildSourceBook(workspace, {
+        ...testPorts,
+        ...(options.readSecret && { readSecret: options.readSecret }),
+      })
     },
     refuse(times) {
       toRefuse = times
