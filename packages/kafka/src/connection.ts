@@ -5,7 +5,12 @@
  * (README, "What kafkajs is used for"). So readers and groups here stand on its Cluster and Broker objects, which its
  * types export and which speak the protocol; its producer and its admin client are used as they are.
  */
-import kafkajs, { type Assigner, type Kafka as KafkajsClient, type RetryOptions } from 'kafkajs'
+import kafkajs, {
+  type Assigner,
+  type ISocketFactory,
+  type Kafka as KafkajsClient,
+  type RetryOptions,
+} from 'kafkajs'
 import type { Cluster } from './cluster.ts'
 import { watchedSockets } from './watchedSockets.ts'
 
@@ -50,7 +55,13 @@ const CONNECTION_TIMEOUT_MS = 5_000
 
 const silent: KafkaLogger = { debug() {}, info() {}, warn() {}, error() {} }
 
-export function createKafka(connection: KafkaConnection, options: { logger?: KafkaLogger } = {}): Kafka {
+export interface KafkaOptions {
+  readonly logger?: KafkaLogger
+  /** Makes the connections: for a tunnel, or for a test that loses requests. Plain TCP or TLS when left out. */
+  readonly socketFactory?: ISocketFactory
+}
+
+export function createKafka(connection: KafkaConnection, options: KafkaOptions = {}): Kafka {
   const logger = options.logger ?? silent
   function client(retry: RetryOptions): KafkajsClient {
     return new kafkajs.Kafka({
@@ -59,7 +70,7 @@ export function createKafka(connection: KafkaConnection, options: { logger?: Kaf
       requestTimeout: REQUEST_TIMEOUT_MS,
       connectionTimeout: CONNECTION_TIMEOUT_MS,
       retry,
-      socketFactory: watchedSockets(SILENCE_MS),
+      socketFactory: options.socketFactory ?? watchedSockets(SILENCE_MS),
       logLevel: kafkajs.logLevel.WARN,
       logCreator: () => (entry) => forward(logger, entry),
       ...(connection.tls === undefined ? {} : { ssl: { ...connection.tls } }),

@@ -86,6 +86,7 @@ export class GroupMember {
   #running: Promise<void> | undefined
   #failingSince: number | undefined
   #confirmedAt = -Infinity
+  #left = false
 
   constructor(kafka: Kafka, options: GroupMemberOptions) {
     this.#kafka = kafka
@@ -117,6 +118,7 @@ export class GroupMember {
           .then((coordinator) => coordinator.leaveGroup({ groupId: this.#options.group, memberId }))
           .catch(() => {}),
       ])
+    this.#left = true
     // Breaks a join that a broker may be holding.
     await this.#cluster.disconnect().catch(() => {})
     await this.#running
@@ -150,6 +152,8 @@ export class GroupMember {
   }
 
   async #coordinator(): Promise<Broker> {
+    // A call that comes late must not open the connections again.
+    if (this.#left) throw new KafkaFault('closed', `this member of ${this.#options.group} has left`)
     await this.#cluster.connect()
     return this.#cluster.findGroupCoordinator({ groupId: this.#options.group })
   }

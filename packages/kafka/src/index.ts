@@ -1,5 +1,11 @@
 export type { KafkaRecord } from './committedRecords.ts'
-export { createKafka, type Kafka, type KafkaConnection, type KafkaLogger } from './connection.ts'
+export {
+  createKafka,
+  type Kafka,
+  type KafkaConnection,
+  type KafkaLogger,
+  type KafkaOptions,
+} from './connection.ts'
 export {
   type AssignedPartition,
   type ConsumerGroup,

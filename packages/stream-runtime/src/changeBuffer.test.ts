@@ -86,7 +86,10 @@ test('a row that was decoded once is not decoded again in the same batch', () =>
   let decoded = 0
   const counting: TableSpec<string> = {
     ...table,
-    codec: { encode: textCodec.encode, decode: (bytes) => (decoded++, textCodec.decode(bytes)) },
+    codec: {
+      encode: (value) => textCodec.encode(value),
+      decode: (bytes) => (decoded++, textCodec.decode(bytes)),
+    },
   }
   const store = createMemoryStore()
   store.write({ rows: [{ key: 'rows/a', value: Buffer.from('x') }], ends: new Map(), asOfMs: 0 })

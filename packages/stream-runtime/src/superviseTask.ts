@@ -20,11 +20,9 @@ export interface SupervisorOptions<C, X> extends TaskOptions<C, X> {
   readonly onFatal: (error: Error) => void
 }
 
-/** Pauses before a task is opened again, ms: first and longest. */
+/** Pauses before a task is opened again, ms: first and longest. A life that committed something starts them anew. */
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 10_000
-/** A life that ran so long starts the pauses anew, ms. */
-const HEALTHY_MS = 30_000
 /** How often a fenced task asks whether it is the owner after all, ms. */
 const FENCED_POLL_MS = 500
 
@@ -65,7 +63,6 @@ export class TaskSupervisor<C, X> {
     while (!this.draining) {
       if (this.#openings > 0) this.#task = new Task(this.#options)
       this.#openings++
-      const openedAt = clock.now()
       try {
         await this.#task.run()
         return
@@ -85,7 +82,7 @@ export class TaskSupervisor<C, X> {
           if (!(await this.#ownerAfterAll(clock))) return
           continue
         }
-        if (clock.now() - openedAt > HEALTHY_MS) pauseMs = FIRST_PAUSE_MS
+        if (this.#task.committed > 0) pauseMs = FIRST_PAUSE_MS
         const jittered = pauseMs * (0.5 + this.#options.random() / 2)
         logger.warn(
           {

@@ -67,6 +67,8 @@ const MAX_INJECTED = 1_000
  * input's log never starts behind them.
  */
 const QUIET_COMMIT_MS = 60_000
+/** A reason at hand: without one each abort makes an exception with its stack, thousands a second. */
+const WOKEN = 'woken'
 /** How often an idle store is marked as level with its log, ms; its age is compared with days. */
 const LEVEL_MS = 3_600_000
 
@@ -85,6 +87,7 @@ export class Task<C, X> {
   #clockMs = 0
   #nextTickMs = 0
   #lastCommitMs = 0
+  #committed = 0
   #adopted: number | null = null
   #introduced = false
   /** Whether this task's epoch is the active one. */
@@ -103,6 +106,11 @@ export class Task<C, X> {
 
   get closing(): Closing | undefined {
     return this.#life.closing
+  }
+
+  /** Batches this life has committed. */
+  get committed(): number {
+    return this.#committed
   }
 
   get meta(): TaskMeta {
@@ -299,7 +307,7 @@ export class Task<C, X> {
       const waitMs = work ? this.#pacing.waitMs(now) : this.#nextTickMs - now
       if (waitMs <= 0) return
       const woken = new AbortController()
-      this.#wake = () => woken.abort()
+      this.#wake = () => woken.abort(WOKEN)
       await clock.sleep(waitMs, woken.signal)
     }
   }
@@ -428,6 +436,7 @@ export class Task<C, X> {
     await this.#session!.commit()
     this.#store!.write({ rows: finished.rows, ends: this.#ends(sent), asOfMs: this.#options.clock.now() })
     this.#meta = finished.meta
+    this.#committed++
   }
 
   #ends(sent: readonly SentTo[]): Map<string, number> {

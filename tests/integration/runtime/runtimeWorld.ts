@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { allTopics, topicName, topics, type TopicSpec } from '@tributary/contracts'
+import { topicName, topics, type TopicSpec } from '@tributary/contracts'
 import { createAdmin, createKafka, createKafkaLog, createPlainProducer, createTopics } from '@tributary/kafka'
 import { createLmdbStores } from '@tributary/state-lmdb'
 import { startTaskGroup, type TaskGroup } from '@tributary/stream-runtime'
@@ -10,11 +10,14 @@ import { countingTopology } from '@tributary/stream-runtime/testing'
 import { testStack } from '../../support/testStack.ts'
 import { uniquePrefix } from '../../support/uniquePrefix.ts'
 
+/** What the counting topology reads and writes, and one more with partitions by profile. */
+const used = [topics.events, topics.fragments, topics.skipped, topics.layout, topics.profileParts]
+
 export async function createRuntimeWorld(partitions: number) {
   const prefix = uniquePrefix('runtime')
   const kafka = createKafka({ brokers: [testStack().brokers], clientId: 'runtime-test' })
   const counts = { identifier: partitions, profile: partitions, delivery: partitions }
-  await createTopics(kafka, { topics: allTopics, counts, prefix, replicationFactor: 1, minInSyncReplicas: 1 })
+  await createTopics(kafka, { topics: used, counts, prefix, replicationFactor: 1, minInSyncReplicas: 1 })
   const producer = await createPlainProducer(kafka)
   const admin = await createAdmin(kafka)
   const log = createKafkaLog(kafka, { topicPrefix: prefix })

@@ -87,7 +87,7 @@ test('everything is counted once, although processes die and requests are lost b
       },
       (_, count) => (count === at ? mishap : 'none'),
     )
-    void startTaskGroup({
+    const group = startTaskGroup({
       topology: countingTopology,
       log: ports.log,
       stores: ports.stores,
@@ -101,6 +101,8 @@ test('everything is counted once, although processes die and requests are lost b
     await world.produce(more.slice(75))
     ports.kill()
     await ports.forget()
+    // Ends its timers; its tasks hang for ever, as those of a dead process.
+    void group.then((dead) => dead.stop())
   }
   await world.startCounting('last')
   await waitUntil('everything to be counted', async () => (await counted()) >= keys.length)
@@ -126,9 +128,9 @@ test('partitions move to a second process and back while records flow, and each 
   const keys: string[] = []
   const a = await world.startCounting('a')
   await waitUntil('the first process', () => running(a) === PARTITIONS)
-  let flowing = true
+  const flowing = new AbortController()
   const flow = (async () => {
-    while (flowing) {
+    while (!flowing.signal.aborted) {
       const more = someKeys(20, keys.length)
       keys.push(...more)
       await world.produce(more)
@@ -138,7 +140,7 @@ test('partitions move to a second process and back while records flow, and each 
   await waitUntil('both to run', () => running(a) + running(b) === PARTITIONS && running(b) > 0)
   await b.stop()
   await waitUntil('the first to run all again', () => running(a) === PARTITIONS)
-  flowing = false
+  flowing.abort()
   await flow
   await waitUntil('everything to be counted', async () => (await counted()) >= keys.length)
   await expectCounted(keys)

@@ -28,7 +28,7 @@ export interface CrashingPorts {
   isDead(): boolean
   /** Kills the process from outside. */
   kill(): void
-  /** Has the group forget the dead process, as it does when its session has ended. */
+  /** Cuts the dead process's connections and has the group forget it, as it does when its session has ended. */
   forget(): Promise<void>
 }
 
@@ -43,6 +43,7 @@ export function crashingPorts(
 ): CrashingPorts {
   const effects: string[] = []
   const memberships: Membership[] = []
+  const sessions: TransactionalSession[] = []
   let dead = false
   let announce = () => {}
   const died = new Promise<void>((resolve) => (announce = resolve))
@@ -67,6 +68,16 @@ export function crashingPorts(
     return dead ? never : result
   }
 
+  /** The same for a chunk that has been read: true when the process dies at it. */
+  function diesReading(): boolean {
+    effects.push('read')
+    const mishap = mishapAt('read', effects.length)
+    if (mishap === 'lose-request' || mishap === 'lose-reply')
+      throw new RuntimeFault('log-unavailable', 'read: the answer was lost')
+    if (mishap !== 'none') die()
+    return dead
+  }
+
   /** The same for a call that cannot wait: a dying one throws, and the task finds all other doors closed. */
   function effectNow(name: string, run: () => void): void {
     if (dead) throw new ProcessDied()
@@ -81,6 +92,7 @@ export function crashingPorts(
   }
 
   function wrapSession(session: TransactionalSession): TransactionalSession {
+    sessions.push(session)
     return {
       send: (records) => effect('send', () => session.send(records)),
       commit: () => effect('commit', () => session.commit()),
@@ -95,6 +107,7 @@ export function crashingPorts(
     kill: die,
     async forget() {
       await Promise.all(memberships.map((membership) => membership.leave()))
+      await Promise.all(sessions.map((session) => session.discard()))
     },
     log: {
       ...ports.log,
@@ -109,10 +122,12 @@ export function crashingPorts(
       openSession: (id) => effect('open', async () => wrapSession(await ports.log.openSession(id))),
       bounds: (topic, partition) => (dead ? never : ports.log.bounds(topic, partition)),
       async *read(topic, partition, from, until) {
+        // Left before it hangs for ever, so that what reads behind it is closed.
         for await (const chunk of ports.log.read(topic, partition, from, until)) {
-          await effect('read', () => Promise.resolve())
+          if (dead || diesReading()) break
           yield chunk
         }
+        if (dead) await never
       },
     },
     stores: {
