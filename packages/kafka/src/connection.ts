@@ -12,6 +12,7 @@ import kafkajs, {
   type RetryOptions,
 } from 'kafkajs'
 import type { Cluster } from './cluster.ts'
+import { registerCodecs } from './compression/registerCodecs.ts'
 import { watchedSockets } from './watchedSockets.ts'
 
 /** The same shape as service-kit's kafkaConnection(settings) returns. */
@@ -62,6 +63,7 @@ export interface KafkaOptions {
 }
 
 export function createKafka(connection: KafkaConnection, options: KafkaOptions = {}): Kafka {
+  registerCodecs()
   const logger = options.logger ?? silent
   function client(retry: RetryOptions): KafkajsClient {
     return new kafkajs.Kafka({

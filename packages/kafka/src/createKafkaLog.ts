@@ -24,10 +24,16 @@ export function createKafkaLog(kafka: Kafka, { topicPrefix }: KafkaLogOptions): 
   const offsets = kafka.cluster()
   return {
     openSession: (transactionalId) => openKafkaSession(kafka, { transactionalId, topicPrefix }),
-    async *read(spec, partition, from, until) {
+    async *read(spec, partition, from, until, signal) {
       const topic = topicName(topicPrefix, spec)
       try {
-        yield* readRange(kafka, { topic, partition, from, until })
+        yield* readRange(kafka, {
+          topic,
+          partition,
+          from,
+          until,
+          ...(signal === undefined ? {} : { signal }),
+        })
       } catch (error) {
         throw logFault(error, `${topic}/${partition}`)
       }

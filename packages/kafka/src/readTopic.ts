@@ -40,12 +40,11 @@ export async function* readRange(
   const { topic, partition, from, until } = options
   if (from >= until) return
   const fetcher = new PartitionFetcher(kafka)
-  const stop = () => void fetcher.close()
-  options.signal?.addEventListener('abort', stop)
   let wake = () => {}
+  const stop = () => wake()
+  options.signal?.addEventListener('abort', stop)
   try {
     const fetched = fetcher.add({ topic, partition, offset: from }, () => wake())
-    options.signal?.addEventListener('abort', () => wake())
     for (let position = from; position < until;) {
       options.signal?.throwIfAborted()
       if (fetched.fault) throw fetched.fault

@@ -57,7 +57,7 @@ export async function restoreState(options: RestoreOptions): Promise<void> {
   for (const topic of changeLogs) {
     const until = claims.get(topic.name)! + 1
     let position = from.get(topic.name)!
-    for await (const chunk of options.log.read(topic, partition, position, until)) {
+    for await (const chunk of options.log.read(topic, partition, position, until, options.signal)) {
       options.signal.throwIfAborted()
       const pieces = replayChangeLog(topic, options.metaLog, chunk.records)
       const end = new Map([[topic.name, chunk.nextOffset]])

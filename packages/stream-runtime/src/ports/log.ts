@@ -115,8 +115,14 @@ export interface MembershipOptions {
 
 export interface RuntimeLog {
   openSession(transactionalId: string): Promise<TransactionalSession>
-  /** Committed records from `from` (or the first after it) until `nextOffset` ≥ `until`. */
-  read(topic: TopicSpec, partition: number, from: number, until: number): AsyncIterable<ReadChunk>
+  /** Committed records from `from` (or the first after it) until `nextOffset` ≥ `until`; rejects when aborted. */
+  read(
+    topic: TopicSpec,
+    partition: number,
+    from: number,
+    until: number,
+    signal?: AbortSignal,
+  ): AsyncIterable<ReadChunk>
   bounds(topic: TopicSpec, partition: number): Promise<PartitionBounds>
   openInputs(positions: readonly InputPosition[]): InputStream
   join(options: MembershipOptions): Promise<Membership>

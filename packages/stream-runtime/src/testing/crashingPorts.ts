@@ -121,9 +121,9 @@ export function crashingPorts(
       },
       openSession: (id) => effect('open', async () => wrapSession(await ports.log.openSession(id))),
       bounds: (topic, partition) => (dead ? never : ports.log.bounds(topic, partition)),
-      async *read(topic, partition, from, until) {
+      async *read(topic, partition, from, until, signal) {
         // Left before it hangs for ever, so that what reads behind it is closed.
-        for await (const chunk of ports.log.read(topic, partition, from, until)) {
+        for await (const chunk of ports.log.read(topic, partition, from, until, signal)) {
           if (dead || diesReading()) break
           yield chunk
         }

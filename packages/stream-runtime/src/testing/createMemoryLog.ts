@@ -224,10 +224,11 @@ export function createMemoryLog(options: MemoryLogOptions): MemoryLog {
   return {
     openSession,
     openInputs,
-    async *read(topic, partition, from, until) {
+    async *read(topic, partition, from, until, signal) {
       const log = partitionOf(topic, partition)
       for (let offset = Math.max(from, log.start); offset < until;) {
         await delay()
+        signal?.throwIfAborted()
         const to = Math.min(offset + 100, stableEnd(log), until)
         if (to > offset) yield { records: visible(log, offset, to), nextOffset: to } satisfies ReadChunk
         offset = Math.max(offset, to)
