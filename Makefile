@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format generate baseline build up down bench identity-report audit chaos image
+.PHONY: help setup demo test check format generate baseline build up down bench identity-report conformance audit chaos image
 
 NODE := tools/run node --conditions=tributary-source --disable-warning=ExperimentalWarning
 JEST := NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' tools/run jest
@@ -55,6 +55,9 @@ identity-report: setup ## identity against truth: worlds of made-up people (PERS
 chaos: preflight ## kills, stalls and outages under load, audited (DURATION= s, SEED=, KILLS=, STALLS=, RATE=)
 	@exec $(NODE) tests/chaos/chaos.ts $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(KILLS),--kills $(KILLS)) $(if $(STALLS),--stalls $(STALLS)) $(if $(RATE),--rate $(RATE))
+
+conformance: setup ## real SDKs from npm, PyPI, Go and Maven against a collector (ONLY=name; ALL=1: all must run)
+	@ONLY="$(ONLY)" ALL="$(ALL)" $(NODE) tests/conformance/conformance.ts
 
 audit: setup ## the ledger of the last demo; exit code 0 when it balances
 	@$(NODE) tests/demo/audit.ts $(ARGS)
