@@ -50,15 +50,24 @@ function worldText({ preset, events, inputs, resolvers }: MeasuredWorld): string
     'churn',
     'differs',
   ]
-  const rows = resolvers.map((each) => `| ${cells(each).join(' | ')} |`)
+  const rows = resolvers.map((each) => cells(each))
   return `## ${preset}
 
 ${events} events, ${inputs} pieces of evidence and facts, ${first!.score.identifiers} identifiers. Components were walked through for
 ${percent(first!.recomputed ?? 0)} of the inputs; the largest had ${first!.largestComponent} identifiers.
 
-| ${heads.join(' | ')} |
-| ${heads.map((_, index) => (index === 0 ? '---' : '---:')).join(' | ')} |
-${rows.join('\n')}`
+${table(heads, rows)}`
+}
+
+/** As the formatter wants it: columns as wide as their widest cell, numbers to the right. */
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = heads.map((head, index) =>
+    Math.max(head.length, 4, ...rows.map((row) => row[index]!.length)),
+  )
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, index) => (index === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[index]!))).join(' | ')} |`
+  const rule = widths.map((width, index) => (index === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))
+  return [line(heads), line(rule), ...rows.map((row) => line(row))].join('\n')
 }
 
 function cells({ name, score, conflicts, shared, churn, differs }: MeasuredResolver): readonly string[] {
