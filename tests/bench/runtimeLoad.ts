@@ -22,7 +22,7 @@ const table: TableSpec<Uint8Array> = {
 }
 
 /** Reads the key's row, counts in it, sends the record on: one output and one changed row for each record. */
-export const copyingTopology: Topology = {
+const copyingTopology: Topology = {
   name: 'copying',
   inputs: [topics.events],
   tables: [table],
