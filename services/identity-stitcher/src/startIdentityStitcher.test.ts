@@ -102,6 +102,7 @@ test('events in the log become assignments, answers and numbers; a restart witho
     'tributary_identity_stitcher_resolver_inputs_total{kind="evidence"} 3',
     'tributary_identity_stitcher_assignments_total{kind="split"} 1',
     'tributary_identity_stitcher_identifiers_shared_total{type="anonymous_id"} 1',
+    'tributary_identity_stitcher_components_recomputed_total 1',
   ])
     expect(text).toContain(line)
   const warnings = second.recording.lines.filter((line) => String(line['msg']).includes('is shared'))

@@ -26,6 +26,10 @@ export function observeStitcher(
   const conflictsBegun = metrics.counter('conflicts_begun_total', 'Links refused by a limit or a separation')
   const conflictsEnded = metrics.counter('conflicts_ended_total', 'Refused links that are so no more')
   const shared = metrics.counter('identifiers_shared_total', 'Identifiers found to be shared', ['type'])
+  const recomputed = metrics.counter(
+    'components_recomputed_total',
+    'Inputs for which components had to be walked through',
+  )
   const largest = metrics.gauge('largest_component_records', 'Identifiers in the largest component resolved')
   let largestSoFar = 0
 
@@ -33,6 +37,7 @@ export function observeStitcher(
     for (const each of resolution.assignments) assignments.inc({ kind: each.kind })
     conflictsBegun.inc(resolution.newConflicts)
     conflictsEnded.inc(resolution.endedConflicts)
+    if (resolution.recomputed) recomputed.inc()
     largestSoFar = Math.max(largestSoFar, resolution.largestComponent)
     largest.set(largestSoFar)
     for (const each of resolution.becameShared) {
