@@ -13,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cluster, type FetchedTopic, READ_COMMITTED } from './cluster.ts'
 import { committedRecords, type KafkaRecord } from './committedRecords.ts'
 import type { Kafka } from './connection.ts'
+import { hasMoved, isPartitionsFault } from './fetchErrors.ts'
 import { isAuthorisation, KafkaFault, protocolError } from './kafkaFault.ts'
 
 export interface FetcherOptions {
@@ -304,7 +305,7 @@ export class PartitionFetcher {
     const found = protocolError(thrown)
     const named = asked.filter((held) => held.topic === found.topic && held.partition === found.partition)
     const culprit = named[0] ?? (asked.length === 1 ? asked[0] : undefined)
-    if (MOVED.has(found.type ?? '')) {
+    if (hasMoved(found)) {
       for (const held of culprit ? [culprit] : asked) held.leader = undefined
       void this.#cluster.refreshMetadata().catch(() => {})
       this.#findLeaders()
@@ -366,30 +367,6 @@ export class PartitionFetcher {
   async #pause(ms: number): Promise<void> {
     if (!this.#closed) await sleep(ms, undefined, { ref: false })
   }
-}
-
-/** Answers that mean: ask another broker, or the same a little later. */
-const MOVED = new Set([
-  'NOT_LEADER_FOR_PARTITION',
-  'LEADER_NOT_AVAILABLE',
-  'UNKNOWN_TOPIC_OR_PARTITION',
-  'FENCED_LEADER_EPOCH',
-  'UNKNOWN_LEADER_EPOCH',
-  'REPLICA_NOT_AVAILABLE',
-  'KAFKA_STORAGE_ERROR',
-  'OFFSET_NOT_AVAILABLE',
-])
-
-/** Errors that come from what lies in a partition, not from the way there. */
-function isPartitionsFault(error: unknown): boolean {
-  const found = protocolError(error)
-  if (found.type !== undefined) return !MOVED.has(found.type)
-  return (
-    found.name === 'KafkaJSNotImplemented' ||
-    error instanceof RangeError ||
-    error instanceof TypeError ||
-    error instanceof SyntaxError
-  )
 }
 
 function outOfRange(held: Held): string {

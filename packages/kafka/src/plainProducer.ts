@@ -118,7 +118,7 @@ export async function createPlainProducer(
   }
 }
 
-export function sendFault(error: unknown): KafkaFault {
+function sendFault(error: unknown): KafkaFault {
   if (error instanceof KafkaFault) return error
   const found = protocolError(error)
   if (found.type === 'MESSAGE_TOO_LARGE' || found.type === 'RECORD_LIST_TOO_LARGE')

@@ -160,6 +160,6 @@ function underFloor(floors: Map<TableSpec<unknown>, string>, spec: TableSpec<unk
 }
 
 /** Names the task in the stamps of its records. */
-export function writerName({ topology, partition }: Pick<BatchOptions, 'topology' | 'partition'>): string {
+function writerName({ topology, partition }: Pick<BatchOptions, 'topology' | 'partition'>): string {
   return `${topology.name}-${partition}`
 }

@@ -23,12 +23,6 @@ export function rowKey(table: string, key: string): string {
   return `${table}/${key}`
 }
 
-export function splitRowKey(row: string): { table: string; key: string } {
-  const slash = row.indexOf('/')
-  if (slash < 1) throw new Error('a change-log key without a table')
-  return { table: row.slice(0, slash), key: row.slice(slash + 1) }
-}
-
 /** First key behind every row of a table: "0" is the character after "/". */
 export function tableEnd(table: string): string {
   return `${table}0`

@@ -17,10 +17,11 @@
  *  T3. A batch that changed and sent nothing and consumed no record is not committed.
  *  T4. After an error nothing more is sent with this life's session.
  */
-import type { PartitionCounts, TopicSpec } from '@tributary/contracts'
+import type { PartitionCounts } from '@tributary/contracts'
 import { Batch, type FinishedBatch } from './batch.ts'
 import { changeLogsOf } from './checkTopology.ts'
-import { readActiveEpoch, withoutPublic } from './layoutGate.ts'
+import { withoutPublic } from './layoutGate.ts'
+import { claimChangeLogs, epochPublishes, startPositions, untilConfigurationIsRead } from './openTask.ts'
 import { type BatchLimits, Pacing } from './pacing.ts'
 import type { Clock } from './ports/clock.ts'
 import type { ConfigurationFeed } from './ports/configurationFeed.ts'
@@ -29,7 +30,7 @@ import type { RuntimeLogger } from './ports/logger.ts'
 import type { StateStore, StateStores } from './ports/store.ts'
 import type { Input, Processor, StateView, Topology } from './processor.ts'
 import { restoreState } from './restoreState.ts'
-import { CLAIM_KEY, META_KEY } from './rowKey.ts'
+import { META_KEY } from './rowKey.ts'
 import { RuntimeFault } from './runtimeFault.ts'
 import type { CommittedBatch, TaskState } from './taskGroup.ts'
 import { type Closing, TaskLife } from './taskLife.ts'
@@ -189,12 +190,13 @@ export class Task<C, X> {
   }
 
   async #open(): Promise<void> {
-    const { topology, partition, log, stores, group, clock, logger } = this.#options
+    const { topology, partition, log, stores, group, clock, logger, configuration, epoch } = this.#options
+    const { signal } = this.#stopping
     this.#to('restoring')
     this.#session = await log.openSession(`${group}.${partition}`)
     const claimedAtMs = clock.now()
-    const claims = await this.#claim()
-    await this.#readLayout()
+    const claims = await claimChangeLogs(this.#session, this.#options)
+    this.#publishes = await epochPublishes({ log, logger, topology, partition, epoch })
     this.#store = await stores.open({ group, partition })
     await restoreState({
       log,
@@ -206,83 +208,22 @@ export class Task<C, X> {
       claimedAtMs,
       clock,
       logger,
-      signal: this.#stopping.signal,
+      signal,
       onProgress: (progress) => (this.#progress = progress),
     })
     const saved = this.#store.get(META_KEY)
     this.#meta = saved === undefined ? EMPTY_META : decodeMeta(saved)
     this.#adopted = this.#meta.configurationOffset
     this.#clockMs = this.#meta.clockMs
-    this.#positions = await this.#startPositions()
-    await this.#configurationKnown()
+    this.#positions = await startPositions(log, topology, partition, this.#meta)
+    if (configuration && this.#adopted !== null)
+      await untilConfigurationIsRead(configuration, this.#adopted, { partition, logger, signal })
     this.#processor = topology.create(partition)
     this.#inputs = log.openInputs(
       topology.inputs.map((topic) => ({ topic, partition, offset: this.#positions[topic.name]! })),
     )
     this.#inputs.onAvailable(() => this.#wake())
     this.#nextTickMs = this.#lastCommitMs = clock.now()
-  }
-
-  async #readLayout(): Promise<void> {
-    const { log, logger, topology, partition, epoch } = this.#options
-    const active = await readActiveEpoch(log)
-    this.#publishes = epoch === active
-    if (!this.#publishes)
-      logger.info(
-        { topology: topology.name, partition, epoch, active },
-        'another epoch publishes: this one is silent',
-      )
-  }
-
-  async #claim(): Promise<Map<string, number>> {
-    const { topology, partition, nodeId, clock } = this.#options
-    const value = Buffer.from(JSON.stringify({ node: nodeId, atMs: clock.now() }))
-    const logs = changeLogsOf(topology)
-    const sent = await this.#session!.send(logs.map((topic) => ({ topic, partition, key: CLAIM_KEY, value })))
-    await this.#session!.commit()
-    const claims = new Map(sent.map(({ topic, lastOffset }) => [topic.name, lastOffset]))
-    for (const { name } of logs)
-      if ((claims.get(name) ?? -1) < 0)
-        throw new RuntimeFault('log-unavailable', `the log did not say where the claim of ${name} lies`)
-    return claims
-  }
-
-  async #startPositions(): Promise<Record<string, number>> {
-    const { topology, partition, log } = this.#options
-    const positions: Record<string, number> = {}
-    for (const topic of topology.inputs) {
-      const { start, end } = await log.bounds(topic, partition)
-      const position = this.#meta.positions[topic.name]
-      if (position !== undefined && position < start)
-        throw expired(topology.name, topic, partition, position, start)
-      if (position !== undefined && position > end)
-        throw new RuntimeFault(
-          'position-beyond-log-end',
-          `${topic.name}/${partition} ends at ${end}, before position ${position} of ${topology.name}: records are gone from Kafka or the topic was recreated; rebuild with a new layout epoch`,
-        )
-      positions[topic.name] = position ?? start
-    }
-    return positions
-  }
-
-  /** Another instance may have adopted a revision that this process has not read yet. */
-  async #configurationKnown(): Promise<void> {
-    const { configuration, logger, partition } = this.#options
-    const adopted = this.#adopted
-    if (!configuration || adopted === null) return
-    const known = () => (configuration.current()?.offset ?? -1) >= adopted
-    if (known()) return
-    logger.info({ partition, offset: adopted }, 'waiting for the configuration this task has adopted')
-    await new Promise<void>((resolve) => {
-      const stop = configuration.onChange(() => known() && done())
-      const done = () => {
-        stop()
-        resolve()
-      }
-      this.#stopping.signal.addEventListener('abort', done)
-      if (known()) done()
-    })
-    this.#stopping.signal.throwIfAborted()
   }
 
   async #batches(): Promise<void> {
@@ -461,17 +402,4 @@ export class Task<C, X> {
     if (nowMs - (this.#store!.asOfMs() ?? 0) > LEVEL_MS)
       this.#store!.write({ rows: [], ends: new Map(), asOfMs: nowMs })
   }
-}
-
-function expired(
-  topology: string,
-  topic: TopicSpec,
-  partition: number,
-  position: number,
-  start: number,
-): RuntimeFault {
-  return new RuntimeFault(
-    'position-before-log-start',
-    `${topology} stands at offset ${position} of ${topic.name}/${partition}, whose log begins at ${start}: ${start - position} offsets have expired unread; rebuild with a new layout epoch, which takes them from the event log`,
-  )
 }
