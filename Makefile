@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format generate baseline build up down bench identity-report conformance audit chaos image
+.PHONY: help setup demo test check format generate baseline build up down bench identity-report conformance audit chaos simulate simulate-mutants image
 
 NODE := tools/run node --conditions=tributary-source --disable-warning=ExperimentalWarning
 JEST := NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' tools/run jest
@@ -55,6 +55,13 @@ identity-report: setup ## identity against truth: worlds of made-up people (PERS
 chaos: preflight ## kills, stalls and outages under load, audited (DURATION= s, SEED=, KILLS=, STALLS=, RATE=)
 	@exec $(NODE) tests/chaos/chaos.ts $(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(KILLS),--kills $(KILLS)) $(if $(STALLS),--stalls $(STALLS)) $(if $(RATE),--rate $(RATE))
+
+simulate: setup ## thousands of small worlds, each with a disaster of its own (SEEDS=2000, FROM=0; SEED=n replays one)
+	@$(NODE) tests/simulator/simulate.ts $(if $(SEED),--seed $(SEED),$(if $(SEEDS),--seeds $(SEEDS)) $(if $(FROM),--from $(FROM))) \
+		$(if $(WITHOUT),--without $(WITHOUT))
+
+simulate-mutants: setup ## switches each guard off in turn: some world must fail; writes docs/reports/simulator.md
+	@$(NODE) tests/simulator/simulate.ts --mutants
 
 conformance: setup ## real SDKs from npm, PyPI, Go and Maven against a collector (ONLY=name; ALL=1: all must run)
 	@ONLY="$(ONLY)" ALL="$(ALL)" $(NODE) tests/conformance/conformance.ts

@@ -1,0 +1,108 @@
+/** What a world still has to do before it has come to rest. */
+import { type PartitionCounts, type TopicSpec, partitionsOf } from '@tributary/contracts'
+import type { TableSpec, Topology } from '@tributary/stream-runtime'
+import { createDeliveryTopology } from '../../services/activation/src/delivery/deliveryTopology.ts'
+import { pendingTable } from '../../services/activation/src/delivery/queueRows.ts'
+import { createSyncTopology, waitingTable } from '../../services/activation/src/sync/syncTopology.ts'
+import { extractorTopology } from '../../services/identity-stitcher/src/extractor/extractorTopology.ts'
+import { resolverTopology } from '../../services/identity-stitcher/src/resolver/resolverTopology.ts'
+import { fragmentTopology } from '../../services/profile-store/src/fragment/fragmentTopology.ts'
+import { outboxRows, runningRows } from '../../services/profile-store/src/job/jobRows.ts'
+import { jobTopology } from '../../services/profile-store/src/job/jobTopology.ts'
+import { sweepRows } from '../../services/profile-store/src/profile/profileRows.ts'
+import { profileTopology } from '../../services/profile-store/src/profile/profileTopology.ts'
+import type { ShopConfiguration } from './simulatedFeed.ts'
+import type { SimulatedLog } from './simulatedLog.ts'
+import type { SimulatedNodes } from './simulatedNodes.ts'
+import type { ServiceName } from './startServices.ts'
+
+const unobserved = { opened() {}, computed() {} }
+
+interface Kind {
+  readonly service: ServiceName
+  readonly topology: Topology<never>
+  readonly configured: boolean
+}
+
+const kinds = (counts: PartitionCounts): Kind[] => {
+  const kind = <C, X>(service: ServiceName, topology: Topology<C, X>, configured: boolean): Kind => ({
+    service,
+    topology: topology,
+    configured,
+  })
+  return [
+    kind('stitcher', extractorTopology({ seen() {}, sent() {} }), false),
+    kind('stitcher', resolverTopology({ resolved() {}, passedOver() {} }), false),
+    kind('store', fragmentTopology(unobserved), false),
+    kind('store', profileTopology(unobserved), true),
+    kind('store', jobTopology(counts), true),
+    kind('activation', createSyncTopology(), true),
+    kind('activation', createDeliveryTopology(), true),
+  ]
+}
+
+export interface WorldTask {
+  readonly service: ServiceName
+  readonly topology: string
+  readonly inputs: readonly TopicSpec[]
+  readonly changeLogs: readonly TopicSpec[]
+  readonly partition: number
+  /** Whether it follows the configuration. */
+  readonly configured: boolean
+}
+
+export function worldTasks(counts: PartitionCounts): readonly WorldTask[] {
+  return kinds(counts).flatMap(({ service, topology, configured }) =>
+    Array.from({ length: partitionsOf(topology.inputs[0]!, counts) }, (_, partition) => ({
+      service,
+      topology: topology.name,
+      inputs: topology.inputs,
+      changeLogs: [...new Set(topology.tables.map(({ changeLog }) => changeLog))],
+      partition,
+      configured,
+    })),
+  )
+}
+
+export function whatIsUnfinished(world: {
+  readonly log: SimulatedLog
+  readonly nodes: SimulatedNodes
+  readonly counts: PartitionCounts
+  readonly configuration: ShopConfiguration
+}): string[] {
+  const { log, nodes, counts, configuration } = world
+  const unfinished: string[] = []
+  for (const { service, topology, inputs, partition, configured } of worldTasks(counts)) {
+    const name = `${topology}-${partition}`
+    const owner = nodes.owner(service, topology, partition)
+    if (!owner) {
+      unfinished.push(`${name} runs nowhere`)
+      continue
+    }
+    const { status, node } = owner
+    for (const topic of inputs)
+      if ((status.positions[topic.name] ?? 0) < log.stableEnd(topic, partition))
+        unfinished.push(`${name} has not read all of ${topic.name}`)
+      else if (log.stableEnd(topic, partition) < log.end(topic, partition))
+        unfinished.push(`${topic.name}/${partition} has an open transaction`)
+    if (configured && status.configurationOffset !== configuration.offset)
+      unfinished.push(`${name} has adopted ${status.configurationOffset}, not ${configuration.offset}`)
+    const view = node.running!.tasks.get(topology)!.view(partition)
+    if (!view) {
+      unfinished.push(`${name} shows nothing`)
+      continue
+    }
+    for (const [of, table, what] of tablesToEmpty)
+      if (of === topology && [...view.table(table).range('', '~', 1)].length > 0)
+        unfinished.push(`${name} has ${what}`)
+  }
+  return unfinished
+}
+
+const tablesToEmpty: readonly (readonly [string, TableSpec<unknown>, string])[] = [
+  ['job', runningRows, 'a job under way'],
+  ['job', outboxRows, 'records to send'],
+  ['profile', sweepRows, 'profiles to judge'],
+  ['sync', waitingTable, 'changes that wait'],
+  ['delivery', pendingTable, 'deliveries to make'],
+]
