@@ -45,6 +45,7 @@ export function crashingPorts(
   const memberships: Membership[] = []
   const sessions: TransactionalSession[] = []
   let dead = false
+  let forgotten = false
   let announce = () => {}
   const died = new Promise<void>((resolve) => (announce = resolve))
 
@@ -93,6 +94,8 @@ export function crashingPorts(
 
   function wrapSession(session: TransactionalSession): TransactionalSession {
     sessions.push(session)
+    // Opened by a request that was on its way when the process died.
+    if (forgotten) void session.discard()
     return {
       send: (records) => effect('send', () => session.send(records)),
       commit: () => effect('commit', () => session.commit()),
@@ -106,6 +109,7 @@ export function crashingPorts(
     isDead: () => dead,
     kill: die,
     async forget() {
+      forgotten = true
       await Promise.all(memberships.map((membership) => membership.leave()))
       await Promise.all(sessions.map((session) => session.discard()))
     },
