@@ -148,6 +148,10 @@ test('a stalled owner that wakes up is refused, closes that task and lives on', 
   produce(w.log, [0, 0])
   await until(w.clock, () => a.tasks().some(({ partition, state }) => partition === 0 && state === 'closed'))
   await until(w.clock, () => processed(w.log) === 3)
+  // It does not fight back: the owner is never fenced by the one that was.
+  await w.clock.sleep(60_000)
+  expect(a.tasks().find(({ partition }) => partition === 0)).toMatchObject({ state: 'closed', openings: 1 })
+  expect(b.tasks().map(({ openings }) => openings)).toEqual([1, 1])
   expect(fatal).toEqual([])
   expect(a.view(0)).toBeUndefined()
   await b.stop()
