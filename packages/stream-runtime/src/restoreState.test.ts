@@ -57,7 +57,7 @@ test('a store that is older than deletions are kept is wiped: it could bring del
   await restore(store)
   write('rows/gone', null)
   // The cleaner has removed the row, and later its deletion.
-  memory.compact(topics.fragments, 0)
+  memory.compact(topics.fragments, 0, 'removed')
   later(6 * DAY + HOUR)
   const before = rows(store)
   await restore(store)

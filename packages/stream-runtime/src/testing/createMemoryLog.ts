@@ -48,8 +48,10 @@ export interface MemoryLog extends RuntimeLog {
   ): number
   /** Committed records of a partition, with their offsets. */
   committed(topic: TopicSpec, partition: number): ReadRecord[]
-  /** Removes all but the last committed record of each key, as a cleaner would. */
-  compact(topic: TopicSpec, partition: number): void
+  /**
+   * Removes all but the last committed record of each key, as a cleaner would; the nulls too once their time is over.
+   */
+  compact(topic: TopicSpec, partition: number, nulls?: 'kept' | 'removed'): void
   /** Drops everything below the offset, as retention does. */
   expire(topic: TopicSpec, partition: number, before: number): void
   /** Takes over the assignment of a group: node id → partitions. */
@@ -259,13 +261,13 @@ export function createMemoryLog(options: MemoryLogOptions): MemoryLog {
       const log = partitionOf(topic, partition)
       return visible(log, 0, stableEnd(log))
     },
-    compact(topic, partition) {
+    compact(topic, partition, nulls = 'kept') {
       const log = partitionOf(topic, partition)
       const last = new Map<string, number>()
       const records = visible(log, 0, stableEnd(log))
       for (const { key, offset } of records) last.set(key?.toString() ?? '', offset)
-      for (const { key, offset } of records)
-        if (last.get(key?.toString() ?? '') !== offset)
+      for (const { key, offset, value } of records)
+        if (last.get(key?.toString() ?? '') !== offset || (nulls === 'removed' && value === null))
           log.entries[offset] = { record: undefined, transaction: undefined }
     },
     expire(topic, partition, before) {
