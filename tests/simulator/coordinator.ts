@@ -17,7 +17,7 @@ interface Member {
 }
 
 /** A silent member is forgotten after so long, ms. */
-export const SESSION_MS = 2_000
+const SESSION_MS = 2_000
 const BEAT_MS = 500
 
 export class Coordinator {

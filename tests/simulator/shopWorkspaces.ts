@@ -26,7 +26,7 @@ export interface ShopWorkspace {
 /** What no identifier is: the till's own address. */
 export const TILL_EMAIL = 'till@shop.example'
 
-export const hashOfIdentifier = (type: string, version: number, value: string): string =>
+const hashOfIdentifier = (type: string, version: number, value: string): string =>
   digest(`${type} ${version} ${value}`)
 
 const built = new Map<string, ShopWorkspace>()
