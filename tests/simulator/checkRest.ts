@@ -188,8 +188,8 @@ export function foldChangeLogs(
   log: SimulatedLog,
   changeLogs: readonly TopicSpec[],
   partition: number,
-): Map<string, string> {
-  const rows = new Map<string, string>()
+): Map<string, Buffer> {
+  const rows = new Map<string, Buffer>()
   for (const topic of changeLogs)
     for (const { key, value } of log.all(topic, partition)) {
       const name = key!.toString()
@@ -199,21 +199,24 @@ export function foldChangeLogs(
         for (const row of rows.keys())
           if (row.startsWith(`${table}/`) && row <= `${table}/${floor}`) rows.delete(row)
       } else if (value === null) rows.delete(name)
-      else rows.set(name, value.toString('base64'))
+      else rows.set(name, value)
     }
   return rows
 }
 
 export function checkStore(
   store: StateStore,
-  rows: ReadonlyMap<string, string>,
+  rows: ReadonlyMap<string, Buffer>,
   name: string,
   fail: Fail,
 ): void {
-  const found = new Map([...store.dump()].map(([key, value]) => [key, Buffer.from(value).toString('base64')]))
-  const wrong = [...new Set([...found.keys(), ...rows.keys()])].filter(
-    (key) => found.get(key) !== rows.get(key),
-  )
+  const wrong: string[] = []
+  const left = new Set(rows.keys())
+  for (const [key, value] of store.dump()) {
+    left.delete(key)
+    if (!rows.get(key)?.equals(value)) wrong.push(key)
+  }
+  wrong.push(...left)
   if (wrong.length > 0)
     fail('a store is what its change logs say', `${name}: rows ${wrong.slice(0, 5).join(', ')}`)
 }

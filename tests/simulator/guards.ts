@@ -171,8 +171,8 @@ export const guards: readonly Guard[] = [
     },
   },
   {
-    name: 'answers-only-once',
-    guards: 'an answer about another try than the present one is ignored',
+    name: 'ended-leaves-the-queue',
+    guards: 'a delivery that has ended is taken out of its queue',
     off: {
       topology: mapTables<{ attempts: number }>('delivery', 'queue', (table) => ({
         delete: (key) => {

@@ -67,12 +67,12 @@ export function worldTasks(counts: PartitionCounts): readonly WorldTask[] {
 export function whatIsUnfinished(world: {
   readonly log: SimulatedLog
   readonly nodes: SimulatedNodes
-  readonly counts: PartitionCounts
+  readonly tasks: readonly WorldTask[]
   readonly configuration: ShopConfiguration
 }): string[] {
-  const { log, nodes, counts, configuration } = world
+  const { log, nodes, tasks, configuration } = world
   const unfinished: string[] = []
-  for (const { service, topology, inputs, partition, configured } of worldTasks(counts)) {
+  for (const { service, topology, inputs, partition, configured } of tasks) {
     const name = `${topology}-${partition}`
     const owner = nodes.owner(service, topology, partition)
     if (!owner) {

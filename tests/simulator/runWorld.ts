@@ -184,8 +184,8 @@ class World {
     this.#revisions.append(shopWorkspace(this.#features))
     this.#nodes.startAll()
     void this.#coordinator.run(() => !this.#over)
-    const steps = this.#random.between(8, 26)
-    const outageAt = this.#random.chance(0.12) ? this.#random.between(4, steps) : -1
+    const steps = this.#random.between(6, 19)
+    const outageAt = this.#random.chance(0.12) ? this.#random.between(4, steps - 1) : -1
     for (let step = 0; step < steps; step++) {
       await this.#clock.sleep(this.#random.between(20, 500))
       if (step === outageAt) await this.#longOutage()
@@ -204,7 +204,7 @@ class World {
     if (dice < 14) this.#changeConfiguration()
     else if (dice < 20) this.#sayFact()
     else if (dice < 38) this.#rebalance()
-    else if (dice < 50) this.#compact()
+    else if (dice < 50) this.#compact(0.6)
     else if (this.#storm === 0) return
     else if (dice < 62) this.#nodes.kill(random.pick(this.#nodes.all))
     else if (dice < 74)
@@ -268,11 +268,12 @@ class World {
     if (groups.length > 0) this.#coordinator.rebalance(this.#random.pick(groups))
   }
 
-  #compact(): void {
+  #compact(share: number): void {
     for (const { topic, partition } of this.#log.partitions()) {
-      if (topic.cleanUp !== 'compact' || this.#random.chance(0.4)) continue
+      if (topic.cleanUp !== 'compact' || !this.#random.chance(share)) continue
       const end = this.#log.end(topic, partition)
-      this.#log.compact(topic, partition, this.#random.chance(0.4) ? end : this.#random.between(0, end))
+      const whole = share === 1 || this.#random.chance(0.4)
+      this.#log.compact(topic, partition, whole ? end : this.#random.between(0, end))
       this.#trace?.(`compacted ${topic.name}/${partition}`)
     }
   }
@@ -280,7 +281,9 @@ class World {
   /** Everything is off for days; meanwhile the cleaner goes through the log, and nulls run out. */
   async #longOutage(): Promise<void> {
     this.#maker.forget()
-    const days = this.#random.between(1, 9)
+    const days = this.#random.pick([1, 4, 6, 8, 9])
+    // Nulls run out from when the cleaner first goes past them.
+    this.#compact(1)
     this.#trace?.(`everything is off for ${days} days`)
     const off = this.#nodes.all.filter(() => this.#random.chance(0.8))
     for (const node of this.#nodes.all) {
@@ -289,8 +292,7 @@ class World {
     }
     this.#clock.jump(days * DAY_MS)
     this.#log.endOverdue()
-    this.#compact()
-    this.#compact()
+    this.#compact(1)
     await this.#clock.sleep(1)
   }
 
@@ -301,6 +303,7 @@ class World {
     this.#nodes.wakeAll()
     this.#nodes.startAll()
     const deadline = this.#clock.now() + PATIENCE_MS
+    const tasks = worldTasks(this.#counts)
     let quiet = 0
     let before = -1
     while (quiet < QUIET_POLLS) {
@@ -308,7 +311,12 @@ class World {
       this.#log.endOverdue()
       this.#nodes.startAll()
       const size = this.#log.size()
-      const unfinished = whatIsUnfinished(this.#parts())
+      const unfinished = whatIsUnfinished({
+        log: this.#log,
+        nodes: this.#nodes,
+        tasks,
+        configuration: this.#revisions.newest,
+      })
       quiet = unfinished.length === 0 && size === before ? quiet + 1 : 0
       before = size
       if (this.#clock.now() > deadline) {
@@ -316,10 +324,6 @@ class World {
         return
       }
     }
-  }
-
-  #parts() {
-    return { log: this.#log, nodes: this.#nodes, counts: this.#counts, configuration: this.#revisions.newest }
   }
 
   async #check(): Promise<void> {

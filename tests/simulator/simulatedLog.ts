@@ -60,7 +60,7 @@ export class SimulatedLog {
   readonly #now: () => number
   readonly #guards: LogGuards
   readonly #onCommitted: (id: string, records: readonly CommittedRecord[]) => void
-  readonly #partitions = new Map<string, Partition>()
+  readonly #topics = new Map<string, Partition[]>()
   readonly #epochs = new Map<string, number>()
   readonly #open = new Map<string, Transaction>()
   readonly #listeners = new Set<() => void>()
@@ -197,19 +197,21 @@ export class SimulatedLog {
   /** Entries of all partitions: what grows while anything goes on. */
   size(): number {
     let size = 0
-    for (const { entries } of this.#partitions.values()) size += entries.length
+    for (const partitions of this.#topics.values())
+      for (const { entries } of partitions) size += entries.length
     return size
   }
 
   partitions(): { readonly topic: TopicSpec; readonly partition: number }[] {
-    return [...this.#partitions.values()].map(({ topic, partition }) => ({ topic, partition }))
+    return [...this.#topics.values()].flat().map(({ topic, partition }) => ({ topic, partition }))
   }
 
   #partition(topic: TopicSpec, partition: number): Partition {
-    const id = `${topic.name}/${partition}`
-    let found = this.#partitions.get(id)
-    if (!found) this.#partitions.set(id, (found = { topic, partition, entries: [], stable: 0 }))
-    return found
+    let partitions = this.#topics.get(topic.name)
+    if (!partitions) this.#topics.set(topic.name, (partitions = []))
+    while (partitions.length <= partition)
+      partitions.push({ topic, partition: partitions.length, entries: [], stable: 0 })
+    return partitions[partition]!
   }
 
   #stored(record: Pick<LogRecord, 'key' | 'value' | 'headers'>, offset: number): ReadRecord {

@@ -10,7 +10,11 @@ const SEEDS_AT_ONCE = 10
 export class WorkerPool {
   readonly #workers = Array.from(
     { length: availableParallelism() },
-    () => new Worker(new URL('simulateWorker.ts', import.meta.url)),
+    () =>
+      new Worker(new URL('simulateWorker.ts', import.meta.url), {
+        // Worlds are short-lived garbage: less of it is copied.
+        resourceLimits: { maxYoungGenerationSizeMb: 64 },
+      }),
   )
 
   /** Hands out the seeds from..to-1 until `enough` says so; each outcome is told once. */
