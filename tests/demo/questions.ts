@@ -2,6 +2,7 @@
  * What Tributary says after the week, asked through the same doors as everybody else: gRPC, the public topics, the
  * event log.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { credentials } from '@grpc/grpc-js'
 import { connectClickHouse, type ClickHouse } from '@tributary/clickhouse-log'
 import {
@@ -19,12 +20,32 @@ import {
 } from '@tributary/contracts/generated/tributary/identity/v1/identity_service'
 import { ProfileServiceClient } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { createKafka, readTopic, type Kafka } from '@tributary/kafka'
-import { bearerCredentials, callUnary, createGrpcChannelOptions } from '@tributary/service-kit'
+import { bearerCredentials, callUnary, createGrpcChannelOptions, grpcStatus } from '@tributary/service-kit'
 import { readSecret } from '../../deploy/local/src/secretFiles.ts'
 import type { Shop } from './shop.ts'
 
 /** Longest wait for one answer, ms: everything is on this machine. */
 const DEADLINE_MS = 10_000
+/**
+ * UNAVAILABLE means "ask again": a partition is restoring or moves to another instance, which takes a group's session
+ * (10 s) and a restore after a kill.
+ */
+const UNAVAILABLE_MS = 45_000
+const ASK_AGAIN_MS = 500
+
+/** As a client of a cluster asks: again while the answer is "not now". */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + UNAVAILABLE_MS
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      const again = (error as { code?: number }).code === grpcStatus.UNAVAILABLE
+      if (!again || performance.now() > deadline) throw error
+      await sleep(ASK_AGAIN_MS)
+    }
+  }
+}
 
 export interface TypedValue {
   type: string
@@ -93,11 +114,13 @@ export class Questions {
 
   async reached(): Promise<Reached> {
     const [totals, waiting, stored] = await Promise.all([
-      callUnary(this.#profiles.getTotals.bind(this.#profiles), {}, this.#call),
-      callUnary(
-        this.#deliveries.listDeliveries.bind(this.#deliveries),
-        { destinationId: '', limit: 1 },
-        this.#call,
+      patiently(() => callUnary(this.#profiles.getTotals.bind(this.#profiles), {}, this.#call)),
+      patiently(() =>
+        callUnary(
+          this.#deliveries.listDeliveries.bind(this.#deliveries),
+          { destinationId: '', limit: 1 },
+          this.#call,
+        ),
       ),
       this.#row<Record<string, string>>(`SELECT
         (SELECT count() FROM ${this.#table('events')} WHERE record = 'event') AS events,
@@ -165,13 +188,17 @@ export class Questions {
 
   async profile(who: TypedValue): Promise<ProfileRecord> {
     const ref = { ref: { $case: 'identifier' as const, value: who } }
-    const { profile } = await callUnary(this.#profiles.getProfile.bind(this.#profiles), { ref }, this.#call)
+    const { profile } = await patiently(() =>
+      callUnary(this.#profiles.getProfile.bind(this.#profiles), { ref }, this.#call),
+    )
     return JSON.parse(profile!.json) as ProfileRecord
   }
 
   async explain(a: TypedValue, b: TypedValue): Promise<ExplainResponse> {
     const ref = (value: TypedValue) => ({ ref: { $case: 'identifier' as const, value } })
-    return callUnary(this.#identity.explain.bind(this.#identity), { a: ref(a), b: ref(b) }, this.#call)
+    return patiently(() =>
+      callUnary(this.#identity.explain.bind(this.#identity), { a: ref(a), b: ref(b) }, this.#call),
+    )
   }
 
   /** Live profiles as the public state topic has them: the last record of each key. */
