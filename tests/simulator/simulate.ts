@@ -72,5 +72,6 @@ async function simulate(from: number, seeds: number, without: string | undefined
 
 function report({ seed, failure }: WorldOutcome): void {
   say(`seed ${seed} broke: ${failure!.invariant}\n  ${failure!.detail}`)
-  say(`replay it with: make simulate SEED=${seed}`)
+  const without = values.without === undefined ? '' : ` WITHOUT=${values.without}`
+  say(`replay it with: make simulate SEED=${seed}${without}`)
 }
