@@ -16,7 +16,12 @@ const { RecordBatch } = require('kafkajs/src/protocol/recordBatch/v0') as {
   RecordBatch: (batch: object) => Promise<Encoder>
 }
 const decodeBatch = require('kafkajs/src/protocol/recordBatch/v0/decoder') as (decoder: object) => Promise<{
-  records: { offset: string; isControlRecord: boolean; key: Buffer | null }[]
+  records: {
+    offset: string
+    isControlRecord: boolean
+    key: Buffer | null
+    headers: Record<string, Buffer | Buffer[]>
+  }[]
 }>
 
 async function decoded(batch: object) {
@@ -48,6 +53,25 @@ test('a whole batch has nothing added', async () => {
       { offset: '41', isControlRecord: false },
     ],
   )
+})
+
+test('a header is kept whatever its name, and all values of a name that is there twice', async () => {
+  const names = ['__proto__', 'constructor', 'toString', 'length', 'plain']
+  const headers = Object.fromEntries(names.map((name) => [name, [`${name} 1`, `${name} 2`]]))
+  const record = encodeRecord({ offsetDelta: 0, timestampDelta: 0, key: 'k', value: 'v', headers })
+  const once = encodeRecord({
+    offsetDelta: 1,
+    timestampDelta: 0,
+    key: 'k',
+    value: 'v',
+    headers: Object.fromEntries(names.map((name) => [name, name])),
+  })
+  const batch = await RecordBatch({ firstOffset: 0, lastOffsetDelta: 1, records: [record, once] })
+  const { records } = await decodeBatch(new Decoder(batch.buffer))
+  const text = (value: Buffer | Buffer[]) => (Array.isArray(value) ? value.map(String) : String(value))
+  expect(
+    records.map((each) => Object.entries(each.headers).map(([name, value]) => [name, text(value)])),
+  ).toEqual([names.map((name) => [name, [`${name} 1`, `${name} 2`]]), names.map((name) => [name, name])])
 })
 
 test('an idle request queue sets no timers, and none to a time in the past', async () => {

@@ -30,8 +30,12 @@ export class Shoppers {
   readonly #told = new Map<string, number>()
   #number = 0
 
+  static #groups = 0
+
   constructor(installation: ProfileInstallation, prefix: string, people: number) {
     this.#installation = installation
+    // A test that is tried again must not meet the people of its first try.
+    prefix += Shoppers.#groups++
     this.names = Array.from({ length: people }, (_, i) => `${prefix}-${i}`)
   }
 

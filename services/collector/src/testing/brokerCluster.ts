@@ -171,13 +171,10 @@ export function readProduce(
         if (varint() !== index) throw new Error('the offset delta is wrong')
         const key = text(varint())
         const value = text(varint())
-        const headers: Record<string, string> = {}
-        for (let left = varint(); left > 0; left--) {
-          const name = text(varint())
-          headers[name] = text(varint())
-        }
+        const headers: [string, string][] = []
+        for (let left = varint(); left > 0; left--) headers.push([text(varint()), text(varint())])
         if (at !== recordEnd) throw new Error('the length of a record is wrong')
-        records.push({ key, value, headers })
+        records.push({ key, value, headers: Object.fromEntries(headers) })
       }
       if (at !== end) throw new Error('the length of the batch is wrong')
       lanes.push({ topic, partition, records, timeMs })
