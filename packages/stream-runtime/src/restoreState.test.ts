@@ -64,6 +64,28 @@ test('a store that is older than deletions are kept is wiped: it could bring del
   expect([before, rows(store)]).toEqual(['rows/gone=x rows/kept=x', 'rows/kept=x'])
 })
 
+test('a restore that was frozen for days begins anew: deletions it never saw may be gone', async () => {
+  const { memory, write, restore, later } = world()
+  const store = createMemoryStore()
+  write('rows/gone', 'x')
+  write('rows/kept', 'x')
+  let frozen = false
+  const freezing: StateStore = {
+    ...store,
+    write(change) {
+      store.write(change)
+      if (!frozen) later(6 * DAY + HOUR)
+      frozen = true
+    },
+  }
+  await expect(restore(freezing)).rejects.toMatchObject({ code: 'log-unavailable', action: 'reopen' })
+  expect(store.asOfMs()).toBeUndefined()
+  write('rows/gone', null)
+  memory.compact(topics.fragments, 0, 'removed')
+  await restore(freezing)
+  expect(rows(store)).toBe('rows/kept=x')
+})
+
 test('a store that ends before the start of its log, or behind its end, is wiped', async () => {
   const { memory, write, restore } = world(topics.seen)
   const store = createMemoryStore()

@@ -5,6 +5,8 @@
  *  R1. What is read ends at the claims of this incarnation: everything any earlier owner committed is before them.
  *  R2. A store that may miss deletions (older than the tombstones are kept, or behind the start of its log) is wiped.
  *  R3. A crash in the middle leaves a store that says how far it has come and goes on from there.
+ *  R4. A restore that took so long itself (a process that was frozen for days) is thrown away: deletions of rows it
+ *      had read before may have gone from the log when it read on.
  */
 import type { TopicSpec } from '@tributary/contracts'
 import type { Clock } from './ports/clock.ts'
@@ -12,6 +14,7 @@ import type { RuntimeLog } from './ports/log.ts'
 import type { RuntimeLogger } from './ports/logger.ts'
 import type { StateStore } from './ports/store.ts'
 import { replayChangeLog } from './replayChangeLog.ts'
+import { RuntimeFault } from './runtimeFault.ts'
 
 export interface RestoreOptions {
   readonly log: Pick<RuntimeLog, 'read' | 'bounds'>
@@ -74,7 +77,19 @@ export async function restoreState(options: RestoreOptions): Promise<void> {
       }
     }
   }
+  if (clock.now() - options.claimedAtMs > trustedMs(changeLogs)) {
+    store.wipe()
+    throw new RuntimeFault(
+      'log-unavailable',
+      `the restore of partition ${partition} took longer than deletions are kept in its change log: it begins anew`,
+    )
+  }
   store.write({ rows: [], ends: new Map(), asOfMs: options.claimedAtMs })
+}
+
+/** How old a store may be and still miss no deletion, ms. */
+function trustedMs(changeLogs: readonly TopicSpec[]): number {
+  return Math.min(...changeLogs.map((topic) => topic.tombstoneRetentionMs ?? Infinity)) * TRUSTED_SHARE
 }
 
 /** Undefined when the store can be continued. */
@@ -82,8 +97,7 @@ function whyNotTrusted(options: RestoreOptions, starts: ReadonlyMap<string, numb
   const { store, changeLogs, clock, claims } = options
   const asOfMs = store.asOfMs()
   if (asOfMs === undefined) return 'there is none'
-  const kept = Math.min(...changeLogs.map((topic) => topic.tombstoneRetentionMs ?? Infinity))
-  if (clock.now() - asOfMs > kept * TRUSTED_SHARE)
+  if (clock.now() - asOfMs > trustedMs(changeLogs))
     return 'it is older than deletions are kept in its change log'
   const ends = store.ends()
   for (const { name } of changeLogs) {

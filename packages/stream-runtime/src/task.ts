@@ -19,13 +19,14 @@
  */
 import type { PartitionCounts } from '@tributary/contracts'
 import { Batch, type FinishedBatch } from './batch.ts'
+import { changeLogEnds } from './changeLogEnds.ts'
 import { changeLogsOf } from './checkTopology.ts'
 import { withoutPublic } from './layoutGate.ts'
 import { claimChangeLogs, epochPublishes, startPositions, untilConfigurationIsRead } from './openTask.ts'
 import { type BatchLimits, Pacing } from './pacing.ts'
 import type { Clock } from './ports/clock.ts'
 import type { ConfigurationFeed } from './ports/configurationFeed.ts'
-import type { InputStream, RuntimeLog, SentTo, TransactionalSession } from './ports/log.ts'
+import type { InputStream, RuntimeLog, TransactionalSession } from './ports/log.ts'
 import type { RuntimeLogger } from './ports/logger.ts'
 import type { StateStore, StateStores } from './ports/store.ts'
 import type { Input, Processor, StateView, Topology } from './processor.ts'
@@ -372,23 +373,17 @@ export class Task<C, X> {
   }
 
   async #commit(finished: FinishedBatch): Promise<void> {
+    const { topology, partition } = this.#options
     const outputs = this.#publishes ? finished.outputs : withoutPublic(finished.outputs)
     const sent = await this.#session!.send([...outputs, ...finished.changeLog])
     await this.#session!.commit()
-    this.#store!.write({ rows: finished.rows, ends: this.#ends(sent), asOfMs: this.#options.clock.now() })
+    this.#store!.write({
+      rows: finished.rows,
+      ends: changeLogEnds(topology, partition, sent),
+      asOfMs: this.#options.clock.now(),
+    })
     this.#meta = finished.meta
     this.#committed++
-  }
-
-  #ends(sent: readonly SentTo[]): Map<string, number> {
-    const { topology, partition } = this.#options
-    const logs = new Set(changeLogsOf(topology).map(({ name }) => name))
-    const ends = new Map<string, number>()
-    for (const each of sent)
-      // Without an offset the end stays where it was: the next life reads these records again, to the same effect.
-      if (logs.has(each.topic.name) && each.partition === partition && each.lastOffset >= 0)
-        ends.set(each.topic.name, each.lastOffset + 1)
-    return ends
   }
 
   #positionsDue(nowMs: number): boolean {
