@@ -112,7 +112,8 @@ async function choosePorts(folder: string): Promise<Ports> {
 }
 
 async function format(classpath: string[], properties: string, folder: string): Promise<void> {
-  const clusterId = randomBytes(16).toString('base64url')
+  // Text of 22 characters, as Kafka's own are; one that begins with a hyphen would be read as an option.
+  const clusterId = `T${randomBytes(16).toString('base64url').slice(1)}`
   const args = [
     '-XX:TieredStopAtLevel=1',
     '-XX:+UseSerialGC',
