@@ -11,7 +11,7 @@ import { createRandom, type Random } from '../demo/random.ts'
 export type Disturbance = { atMs: number } & (
   | { kind: 'kill'; service: ServiceName; pick: number; deleteStore: boolean; downMs: number }
   | { kind: 'stall'; service: ServiceName; pick: number; forMs: number }
-  | { kind: 'restart Kafka' }
+  | { kind: 'restart Kafka'; how: 'stop' | 'kill' }
   | { kind: 'kill ClickHouse'; forMs: number }
   | { kind: 'lose requests and replies'; rate: number; forMs: number }
   | { kind: 'add an instance'; service: ServiceName }
@@ -74,7 +74,12 @@ export function makePlan({ seed, durationMs, kills, stalls }: PlanOptions): Dist
     pick: r.next(),
     forMs: r.between(...STALL_MS),
   }))
-  spread(every(OUTAGE_EVERY_S), 0, (atMs) => ({ kind: 'restart Kafka', atMs }))
+  let restarts = 0
+  spread(2 * every(OUTAGE_EVERY_S), 0, (atMs) => ({
+    kind: 'restart Kafka',
+    atMs,
+    how: restarts++ % 2 === 0 ? 'kill' : 'stop',
+  }))
   const clickHouseMs = Math.min(CLICKHOUSE_MS, durationMs / 4)
   spread(every(OUTAGE_EVERY_S), clickHouseMs, (atMs) => ({
     kind: 'kill ClickHouse',

@@ -60,7 +60,7 @@ ${table(
     ['kill -9 of an instance', disturbed.kills],
     ['of those, with the local store deleted', disturbed.storesDeleted],
     ['SIGSTOP beyond the session, then SIGCONT', disturbed.stalls],
-    ['Kafka restarted', disturbed.kafkaRestarts],
+    ['Kafka killed or restarted', disturbed.kafkaRestarts],
     ['ClickHouse killed and away', disturbed.clickHouseKills],
     ['periods in which requests and replies to Kafka were lost', disturbed.lossyPeriods],
     ...Object.entries(faults).map(([fault, count]): [string, number] => [`of it, ${fault}`, count]),

@@ -99,7 +99,10 @@ export class Disturber {
       }
       case 'restart Kafka':
         counts.kafkaRestarts++
-        return this.#record('Kafka restarted', () => stack.restartKafka())
+        return this.#record(
+          disturbance.how === 'kill' ? 'kill -9 Kafka, started again' : 'Kafka restarted',
+          () => stack.restartKafka(disturbance.how),
+        )
       case 'kill ClickHouse':
         counts.clickHouseKills++
         return this.#record('kill -9 ClickHouse', async () => {

@@ -91,8 +91,12 @@ export async function startDockerStack(start: StackStart): Promise<LocalStack> {
       await Promise.all([kafka.stop(), clickHouse.stop()])
       for (const id of containers) releaseContainer(id)
     },
-    async restartKafka() {
-      await kafka.restart({ timeout: STOP_GRACE_MS })
+    async restartKafka(how = 'stop') {
+      if (how === 'kill') {
+        const container = engine.container.getById(kafka.getId())
+        await container.kill({ signal: 'SIGKILL' })
+        await engine.container.start(container)
+      } else await kafka.restart({ timeout: STOP_GRACE_MS })
       await kafkaReady()
     },
     async killClickHouse() {

@@ -36,9 +36,9 @@ export async function startJavaStack({ dataDir, log, detourPort }: StackStart): 
     async stop() {
       await Promise.all([kafka.stop(), clickHouse?.stop()])
     },
-    async restartKafka() {
+    async restartKafka(how = 'stop') {
       const { brokers, detour } = kafka
-      await kafka.stop()
+      await kafka[how]()
       kafka = await startKafka()
       if (kafka.brokers !== brokers || kafka.detour !== detour)
         throw new Error(`Kafka's port was taken while it restarted: ${brokers}`)

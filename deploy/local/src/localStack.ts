@@ -29,8 +29,8 @@ export interface LocalStack {
   }
   clickhouse: { url: string; database: string }
   stop(): Promise<void>
-  /** A clean stop and a start on the same address with the same data. */
-  restartKafka(): Promise<void>
+  /** A clean stop, or kill -9, and a start on the same address with the same data. */
+  restartKafka(how?: 'stop' | 'kill'): Promise<void>
   /** As kill -9. */
   killClickHouse(): Promise<void>
   /** After a kill: the same address, the same data. */

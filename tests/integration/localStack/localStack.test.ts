@@ -64,9 +64,11 @@ describe('Kafka', () => {
     await producer.connect()
     await producer.send({ topic, acks: -1, messages: [{ value: 'before' }] })
     await producer.disconnect()
-    await stack.restartKafka()
-    const [offset] = await withAdmin((admin) => admin.fetchTopicOffsets(topic))
-    expect(offset).toMatchObject({ low: '0', high: '1' })
+    for (const how of ['stop', 'kill'] as const) {
+      await stack.restartKafka(how)
+      const [offset] = await withAdmin((admin) => admin.fetchTopicOffsets(topic))
+      expect([how, offset]).toMatchObject([how, { low: '0', high: '1' }])
+    }
   })
 })
 
