@@ -1,5 +1,3 @@
-import type { Message } from 'kafkajs'
-
 /** The parts of kafkajs's Cluster and Broker that are used here, as version 2.2.4 has them. */
 export interface Cluster {
   connect(): Promise<void>
@@ -87,22 +85,6 @@ export interface TransactionalBroker extends Broker {
       topics: readonly { topic: string; partitions: readonly number[] }[]
     },
   ): Promise<unknown>
-  produce(
-    request: ProducerIdentity & {
-      transactionalId: string
-      acks: number
-      timeout: number
-      topicData: readonly {
-        topic: string
-        partitions: readonly { partition: number; firstSequence: number; messages: readonly Message[] }[]
-      }[]
-    },
-  ): Promise<{
-    topics: readonly {
-      topicName: string
-      partitions: readonly { partition: number; baseOffset?: string }[]
-    }[]
-  }>
   endTxn(
     request: ProducerIdentity & { transactionalId: string; transactionResult: boolean },
   ): Promise<unknown>

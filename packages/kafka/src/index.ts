@@ -26,6 +26,8 @@ export {
   type PlainRecord,
   type WrittenTo,
 } from './plainProducer.ts'
+export { createProduceSender, type ProduceSender, type WrittenLane } from './produce/createProduceSender.ts'
+export type { Lane } from './produce/encodeProduce.ts'
 export { type ReadRecords, readTopic, type ReadTopicOptions } from './readTopic.ts'
 export {
   checkTopics,

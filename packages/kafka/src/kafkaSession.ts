@@ -12,7 +12,7 @@
  *  L6. Requests to one broker are serial: the sequence numbers of a partition arrive in order.
  *
  * kafkajs's own transactional producer does the same with retries of its own in between, groups messages in quadratic
- * time and refreshes all metadata at each concurrent-transactions answer.
+ * time, copies each several times, and refreshes all metadata at each concurrent-transactions answer.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -22,10 +22,12 @@ import {
   type TransactionalSession,
 } from '@tributary/stream-runtime'
 import { topicName, type TopicSpec } from '@tributary/contracts'
-import type { Cluster, ProducerIdentity, TransactionalBroker } from './cluster.ts'
+import type { Cluster, TransactionalBroker } from './cluster.ts'
 import type { Kafka } from './connection.ts'
 import { isAuthorisation, protocolError } from './kafkaFault.ts'
-import { type OutgoingRecord, type PackedSend, packSends, sizeOf } from './packSends.ts'
+import type { Lane, ProducedLane, Producer } from './produce/encodeProduce.ts'
+import { type AddressedRecord, packLanes, recordBytes } from './produce/packLanes.ts'
+import { produceTo } from './produce/produceTo.ts'
 
 /** The broker ends a transaction that stays open for so long, ms: longer than any batch, shorter than patience. */
 const TRANSACTION_TIMEOUT_MS = 15_000
@@ -59,8 +61,8 @@ export interface SessionOptions {
 export async function openKafkaSession(kafka: Kafka, options: SessionOptions): Promise<TransactionalSession> {
   const cluster = kafka.cluster()
   try {
-    const { coordinator, identity } = await initialise(cluster, options.transactionalId)
-    return new KafkaSession(cluster, coordinator, identity, options)
+    const { coordinator, producer } = await initialise(cluster, options.transactionalId)
+    return new KafkaSession(cluster, coordinator, producer, options)
   } catch (error) {
     await cluster.disconnect().catch(() => {})
     throw logFault(error, options.transactionalId)
@@ -80,7 +82,7 @@ async function initialise(cluster: Cluster, transactionalId: string) {
         transactionalId,
         transactionTimeout: TRANSACTION_TIMEOUT_MS,
       })
-      return { coordinator, identity }
+      return { coordinator, producer: { transactionalId, ...identity } }
     } catch (error) {
       if (tries >= INIT_TRIES || !INIT_AGAIN.has(protocolError(error).type ?? '')) throw error
       await sleep(INIT_PAUSE_MS)
@@ -91,7 +93,7 @@ async function initialise(cluster: Cluster, transactionalId: string) {
 class KafkaSession implements TransactionalSession {
   readonly #cluster: Cluster
   readonly #coordinator: TransactionalBroker
-  readonly #identity: ProducerIdentity
+  readonly #producer: Producer
   readonly #options: SessionOptions
   readonly #sequences = new Map<string, number>()
   /** Partitions of the open transaction. */
@@ -101,29 +103,34 @@ class KafkaSession implements TransactionalSession {
   constructor(
     cluster: Cluster,
     coordinator: TransactionalBroker,
-    identity: ProducerIdentity,
+    producer: Producer,
     options: SessionOptions,
   ) {
     this.#cluster = cluster
     this.#coordinator = coordinator
-    this.#identity = identity
+    this.#producer = producer
     this.#options = options
   }
 
   send(records: readonly LogRecord[]): Promise<readonly SentTo[]> {
     return this.#once(async () => {
-      const specs = new Map<string, TopicSpec>()
-      const outgoing = records.map((record) => {
-        const topic = topicName(this.#options.topicPrefix, record.topic)
-        specs.set(topic, record.topic)
-        return fitting({ ...record, topic }, record.topic)
+      const specs = new Map<TopicSpec, string>()
+      const byName = new Map<string, TopicSpec>()
+      const addressed = records.map(({ topic: spec, partition, key, value, headers }) => {
+        let topic = specs.get(spec)
+        if (topic === undefined) {
+          specs.set(spec, (topic = topicName(this.#options.topicPrefix, spec)))
+          byName.set(topic, spec)
+        }
+        return fitting({ topic, partition, key, value, ...(headers && { headers }) }, spec)
       })
-      await this.#cluster.addMultipleTargetTopics([...specs.keys()])
-      await this.#addPartitions(outgoing)
+      await this.#cluster.addMultipleTargetTopics([...byName.keys()])
+      const requests = packLanes(addressed)
+      await this.#addPartitions(requests.flat())
       const sent = new Map<string, SentTo>()
-      for (const pack of packSends(outgoing))
-        for (const { topic, partition, lastOffset } of await this.#produce(pack))
-          sent.set(`${topic}/${partition}`, { topic: specs.get(topic)!, partition, lastOffset })
+      for (const lanes of requests)
+        for (const { topic, partition, lastOffset } of await this.#produce(lanes))
+          sent.set(`${topic}/${partition}`, { topic: byName.get(topic)!, partition, lastOffset })
       return [...sent.values()]
     })
   }
@@ -131,8 +138,7 @@ class KafkaSession implements TransactionalSession {
   commit(): Promise<void> {
     return this.#once(async () => {
       if (this.#added.size === 0) return
-      const { transactionalId } = this.#options
-      await this.#coordinator.endTxn({ ...this.#identity, transactionalId, transactionResult: true })
+      await this.#coordinator.endTxn({ ...this.#producer, transactionResult: true })
       this.#added.clear()
     })
   }
@@ -153,20 +159,18 @@ class KafkaSession implements TransactionalSession {
     }
   }
 
-  async #addPartitions(records: readonly OutgoingRecord[]): Promise<void> {
+  async #addPartitions(lanes: readonly Lane[]): Promise<void> {
     const topics = new Map<string, number[]>()
     const fresh = new Set<string>()
-    for (const { topic, partition } of records) {
+    for (const { topic, partition } of lanes) {
       const id = `${topic}/${partition}`
       if (this.#added.has(id) || fresh.has(id)) continue
       fresh.add(id)
       topics.set(topic, [...(topics.get(topic) ?? []), partition])
     }
     if (fresh.size === 0) return
-    const { transactionalId } = this.#options
     const request = {
-      ...this.#identity,
-      transactionalId,
+      ...this.#producer,
       topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
     }
     for (let tries = 1; ; tries++) {
@@ -184,68 +188,45 @@ class KafkaSession implements TransactionalSession {
   }
 
   /** One request per leader, side by side; each partition is in one of them only. */
-  async #produce({ topicMessages }: PackedSend) {
-    const byLeader = new Map<number, Map<string, ProducedPartition[]>>()
-    for (const { topic, messages } of topicMessages) {
+  async #produce(lanes: readonly Lane[]) {
+    const byLeader = new Map<number, Lane[]>()
+    for (const lane of lanes) {
+      const { topic, partition, records } = lane
+      const id = `${topic}/${partition}`
       const metadata = this.#cluster.findTopicPartitionMetadata(topic)
-      const byPartition = new Map<number, ProducedPartition>()
-      for (const message of messages) {
-        const partition = message.partition!
-        let produced = byPartition.get(partition)
-        if (!produced) {
-          const firstSequence = this.#sequences.get(`${topic}/${partition}`) ?? 0
-          byPartition.set(partition, (produced = { partition, firstSequence, messages: [] }))
-        }
-        produced.messages.push(message)
-      }
-      for (const produced of byPartition.values()) {
-        const leader = metadata.find(({ partitionId }) => partitionId === produced.partition)?.leader
-        if (leader === undefined || leader < 0)
-          throw new RuntimeFault(
-            'log-unavailable',
-            `${topic}/${produced.partition} has no leader at the moment`,
-          )
-        let topics = byLeader.get(leader)
-        if (!topics) byLeader.set(leader, (topics = new Map()))
-        topics.set(topic, [...(topics.get(topic) ?? []), produced])
-        const next = produced.firstSequence + produced.messages.length
-        // Sequence numbers are 31 bits wide and begin again at 0.
-        this.#sequences.set(`${topic}/${produced.partition}`, next % 2 ** 31)
-      }
+      const leader = metadata.find(({ partitionId }) => partitionId === partition)?.leader
+      if (leader === undefined || leader < 0)
+        throw new RuntimeFault('log-unavailable', `${id} has no leader at the moment`)
+      const firstSequence = this.#sequences.get(id) ?? 0
+      // Sequence numbers are 31 bits wide and begin again at 0.
+      this.#sequences.set(id, (firstSequence + records.length) % 2 ** 31)
+      const led = byLeader.get(leader)
+      if (led) led.push({ ...lane, firstSequence })
+      else byLeader.set(leader, [{ ...lane, firstSequence }])
     }
-    const answers = await Promise.all(
-      [...byLeader].map(([leader, topics]) => this.#produceTo(leader, topics)),
-    )
+    const answers = await Promise.all([...byLeader].map(([leader, led]) => this.#produceTo(leader, led)))
     return answers.flat()
   }
 
-  async #produceTo(nodeId: number, topics: ReadonlyMap<string, ProducedPartition[]>) {
-    const broker = (await this.#cluster.findBroker({ nodeId })) as TransactionalBroker
-    const answer = await broker.produce({
-      ...this.#identity,
-      transactionalId: this.#options.transactionalId,
-      acks: -1,
-      timeout: PRODUCE_TIMEOUT_MS,
-      topicData: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
+  async #produceTo(nodeId: number, lanes: readonly Lane[]) {
+    const broker = await this.#cluster.findBroker({ nodeId })
+    const answers = await produceTo(broker, lanes, {
+      timeoutMs: PRODUCE_TIMEOUT_MS,
+      nowMs: Date.now(),
+      producer: this.#producer,
     })
-    return answer.topics.flatMap(({ topicName: topic, partitions }) =>
-      partitions.map(({ partition, baseOffset }) => {
-        const count = topics.get(topic)!.find((each) => each.partition === partition)!.messages.length
-        const first = Number(baseOffset ?? -1)
-        return { topic, partition, lastOffset: first < 0 ? -1 : first + count - 1 }
-      }),
-    )
+    const answered = new Map(answers.map((answer) => [`${answer.topic}/${answer.partition}`, answer]))
+    return lanes.map(({ topic, partition, records }) => {
+      const answer = answered.get(`${topic}/${partition}`)
+      if (answer?.errorCode !== 0) throw laneFault(this.#producer.transactionalId, topic, partition, answer)
+      const first = answer.baseOffset
+      return { topic, partition, lastOffset: first < 0 ? -1 : first + records.length - 1 }
+    })
   }
 }
 
-interface ProducedPartition {
-  readonly partition: number
-  readonly firstSequence: number
-  readonly messages: PackedSend['topicMessages'][number]['messages']
-}
-
-function fitting(record: OutgoingRecord, spec: TopicSpec): OutgoingRecord {
-  const size = sizeOf(record) + BATCH_HEADER_BYTES
+function fitting(record: AddressedRecord, spec: TopicSpec): AddressedRecord {
+  const size = recordBytes(record) + BATCH_HEADER_BYTES
   const max = spec.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES
   if (size > max)
     throw new RuntimeFault(
@@ -255,23 +236,45 @@ function fitting(record: OutgoingRecord, spec: TopicSpec): OutgoingRecord {
   return record
 }
 
+/** Error codes of the protocol: a newer epoch of the producer, a batch or record too large, not granted. */
+const FENCED_CODES: ReadonlySet<number> = new Set([47, 90])
+const TOO_LARGE_CODES: ReadonlySet<number> = new Set([10, 18])
+const NOT_AUTHORISED_CODES: ReadonlySet<number> = new Set([29, 31, 53])
+
+function laneFault(
+  transactionalId: string,
+  topic: string,
+  partition: number,
+  answer: ProducedLane | undefined,
+): RuntimeFault {
+  const where = `${topic}/${partition}`
+  const code = answer?.errorCode ?? -1
+  if (FENCED_CODES.has(code)) return fenced(transactionalId)
+  if (TOO_LARGE_CODES.has(code))
+    return new RuntimeFault(
+      'record-too-large',
+      `${transactionalId}: Kafka refused a record for ${where} as too large: raise max.message.bytes of the topic to what the catalogue says`,
+    )
+  if (NOT_AUTHORISED_CODES.has(code))
+    return new RuntimeFault('not-authorised', `${transactionalId}: it may not write to ${where}: grant it`)
+  return new RuntimeFault('log-unavailable', `${transactionalId}: Kafka answered error ${code} for ${where}`)
+}
+
+function fenced(where: string, options?: { cause: unknown }): RuntimeFault {
+  return new RuntimeFault(
+    'fenced',
+    `${where} has a newer owner, or took longer than its transaction may`,
+    options,
+  )
+}
+
 /** What an error means to a task. */
 export function logFault(error: unknown, where: string): RuntimeFault {
   if (error instanceof RuntimeFault) return error
   const found = protocolError(error)
   const options = { cause: error }
   if (FENCED.has(found.type ?? '') || /Unknown error code 90\b/.test(found.message))
-    return new RuntimeFault(
-      'fenced',
-      `${where} has a newer owner, or took longer than its transaction may`,
-      options,
-    )
-  if (found.type === 'MESSAGE_TOO_LARGE' || found.type === 'RECORD_LIST_TOO_LARGE')
-    return new RuntimeFault(
-      'record-too-large',
-      `${where}: Kafka refused a record as too large: raise max.message.bytes of its topic to what the catalogue says`,
-      options,
-    )
+    return fenced(where, options)
   if (isAuthorisation(found)) return new RuntimeFault('not-authorised', `${where}: ${found.message}`, options)
   return new RuntimeFault('log-unavailable', `${where}: ${found.message}`, options)
 }

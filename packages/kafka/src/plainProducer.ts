@@ -1,14 +1,9 @@
-/**
- * The lane outside transactions: acks=all, not idempotent, any number of sends side by side.
- *
- * kafkajs's idempotent producer loses acknowledged records when sends run side by side and an answer is lost; the
- * plain one loses nothing and repeats some. So repeats are possible here, and whoever reads takes them out.
- */
+/** The plain lane for whoever has single records: by key or by partition, in any number. */
 import { partitionOf } from '@tributary/contracts'
-import type { Producer } from 'kafkajs'
 import type { Kafka } from './connection.ts'
-import { KafkaFault, protocolError } from './kafkaFault.ts'
-import { type OutgoingRecord, packSends } from './packSends.ts'
+import { KafkaFault } from './kafkaFault.ts'
+import { createProduceSender } from './produce/createProduceSender.ts'
+import { type AddressedRecord, packLanes } from './produce/packLanes.ts'
 
 export interface PlainProducerOptions {
   /** Partition counts by topic name in Kafka, for records that name a key only; asked for once when left out. */
@@ -41,27 +36,14 @@ export interface PlainRecord {
   readonly timestampMs?: number
 }
 
-/** A lost answer is asked for again; about 15 s in all, then the caller hears of it. */
-const RETRY = { initialRetryTime: 50, maxRetryTime: 2_000, retries: 12 }
+/** A lost answer is asked for again for so long, ms; then the caller hears of it. */
+const TIMEOUT_MS = 15_000
 
 export async function createPlainProducer(
   kafka: Kafka,
   options: PlainProducerOptions = {},
 ): Promise<PlainProducer> {
-  const producer: Producer = kafka.client(RETRY).producer({
-    allowAutoTopicCreation: false,
-    idempotent: false,
-    createPartitioner:
-      () =>
-      ({ message }) =>
-        message.partition!,
-    retry: RETRY,
-  })
-  await producer.connect().catch((error: unknown) => {
-    throw new KafkaFault('unavailable', `Kafka cannot be reached: ${protocolError(error).message}`, {
-      cause: error,
-    })
-  })
+  const sender = await createProduceSender(kafka, { timeoutMs: TIMEOUT_MS })
   const metadata = kafka.cluster()
   const counts = new Map<string, number>()
 
@@ -76,56 +58,36 @@ export async function createPlainProducer(
     return count
   }
 
-  async function route(record: PlainRecord): Promise<OutgoingRecord> {
-    if (record.partition !== undefined) return { ...record, partition: record.partition }
+  async function address(record: PlainRecord): Promise<AddressedRecord> {
+    const value = typeof record.value === 'string' ? Buffer.from(record.value) : record.value
+    if (record.partition !== undefined) return { ...record, value, partition: record.partition }
     if (record.key === null)
       throw new TypeError(`${record.topic}: a record without a key needs its partition named`)
-    return { ...record, partition: partitionOf(record.key, await countOf(record.topic)) }
+    return { ...record, value, partition: partitionOf(record.key, await countOf(record.topic)) }
   }
 
   return {
     async send(records) {
-      const routed: OutgoingRecord[] = []
-      for (const record of records) routed.push(await route(record))
+      const addressed: AddressedRecord[] = []
+      for (const record of records) addressed.push(await address(record))
       const written = new Map<string, { -readonly [K in keyof WrittenTo]: WrittenTo[K] }>()
-      try {
-        // One after another: records of a partition stay in the order they were given.
-        for (const pack of packSends(routed)) {
-          const answers = await producer.sendBatch({ acks: -1, topicMessages: pack.topicMessages })
-          for (const answer of answers) {
-            const id = `${answer.topicName}/${answer.partition}`
-            const count = pack.counts.get(id) ?? 0
-            const entry = written.get(id)
-            if (entry) entry.count += count
-            else
-              written.set(id, {
-                topic: answer.topicName,
-                partition: answer.partition,
-                offset: Number(answer.baseOffset ?? -1),
-                count,
-              })
-          }
+      // One after another: records of a partition stay in the order they were given.
+      for (const lanes of packLanes(addressed)) {
+        const answers = await sender.send(lanes)
+        for (const { topic, partition, baseOffset } of answers) {
+          const id = `${topic}/${partition}`
+          const count = lanes.find((lane) => lane.topic === topic && lane.partition === partition)!.records
+            .length
+          const entry = written.get(id)
+          if (entry) entry.count += count
+          else written.set(id, { topic, partition, offset: baseOffset, count })
         }
-      } catch (error) {
-        throw sendFault(error)
       }
       return [...written.values()]
     },
     async close() {
-      await producer.disconnect().catch(() => {})
+      await sender.close()
       await metadata.disconnect().catch(() => {})
     },
   }
-}
-
-function sendFault(error: unknown): KafkaFault {
-  if (error instanceof KafkaFault) return error
-  const found = protocolError(error)
-  if (found.type === 'MESSAGE_TOO_LARGE' || found.type === 'RECORD_LIST_TOO_LARGE')
-    return new KafkaFault('record-too-large', `a record is larger than its topic takes: ${found.message}`, {
-      cause: error,
-    })
-  if (found.type?.endsWith('AUTHORIZATION_FAILED'))
-    return new KafkaFault('not-authorised', found.message, { cause: error })
-  return new KafkaFault('unavailable', `Kafka did not take the records: ${found.message}`, { cause: error })
 }

@@ -22,7 +22,7 @@ import { createCollectorMetrics } from './collectorMetrics.ts'
 import { createInFlight } from './http/inFlight.ts'
 import { startIngestServer } from './http/ingestServer.ts'
 import { createGroupCommit } from './produce/groupCommit.ts'
-import { type ProduceSender, createProduceSender } from './produce/produceSender.ts'
+import { type KafkaRecordSender, createRecordSender } from './produce/createRecordSender.ts'
 import { type CollectorSettings, type collectorSettings } from './settings.ts'
 import { type BookPorts, type SourceBook, buildSourceBook, emptyBook } from './sources/sourceBook.ts'
 import { startSourceConsumers } from './sources/sourceConsumers.ts'
@@ -59,7 +59,7 @@ async function startIngest(service: CollectorService, kafka: Kafka): Promise<Por
   const newId = createUuid7({ now: Date.now, random: randomFillSync })
   const inFlight = createInFlight(settings.MAX_IN_FLIGHT_BYTES)
   const counters = createCollectorMetrics(metrics, inFlight)
-  let sender: ProduceSender | undefined
+  let sender: KafkaRecordSender | undefined
   let book: SourceBook | undefined
 
   health.setReady('kafka', false, 'connecting')
@@ -155,12 +155,12 @@ function countsOf(settings: CollectorSettings) {
   }
 }
 
-async function connect(service: CollectorService, kafka: Kafka): Promise<ProduceSender> {
+async function connect(service: CollectorService, kafka: Kafka): Promise<KafkaRecordSender> {
   const { settings } = service
   const prefix = settings.TOPIC_PREFIX
   return withKafka(service, async () => {
     await requireTopics(kafka, { topics: ownTopics, counts: countsOf(settings), prefix })
-    return createProduceSender(kafka, { topicPrefix: prefix, timeoutMs: settings.PRODUCE_TIMEOUT_MS })
+    return createRecordSender(kafka, { topicPrefix: prefix, timeoutMs: settings.PRODUCE_TIMEOUT_MS })
   })
 }
 

@@ -20,9 +20,9 @@ import { type ChildProcess, startChildProcess } from '../../../deploy/local/src/
 import { createSecretFiles } from '../../../deploy/local/src/secretFiles.ts'
 import { type ServiceProcess, startServiceProcess } from '../../../deploy/local/src/serviceProcess.ts'
 import {
-  type ProduceSender,
-  createProduceSender,
-} from '../../../services/collector/src/produce/produceSender.ts'
+  type KafkaRecordSender,
+  createRecordSender,
+} from '../../../services/collector/src/produce/createRecordSender.ts'
 import { testStack } from '../../support/testStack.ts'
 import { uniquePrefix } from '../../support/uniquePrefix.ts'
 import { createLogDatabase } from '../log/logDatabase.ts'
@@ -35,7 +35,7 @@ export interface Topics {
   readonly prefix: string
   readonly producer: PlainProducer
   /** As the collector itself writes. */
-  readonly sender: ProduceSender
+  readonly sender: KafkaRecordSender
   /** Everything that is in a topic of the catalogue now. */
   read(spec: TopicSpec): Promise<{ partition: number; offset: number; value: Buffer }[]>
   events(): Promise<(Event & { partition: number; offset: number })[]>
@@ -55,7 +55,7 @@ export async function openTopics(): Promise<Topics> {
     minInSyncReplicas: 1,
   })
   const producer = await createPlainProducer(kafka)
-  const sender = await createProduceSender(kafka, { topicPrefix: prefix, timeoutMs: 10_000 })
+  const sender = await createRecordSender(kafka, { topicPrefix: prefix, timeoutMs: 10_000 })
 
   const read: Topics['read'] = async (spec) => {
     const partitions = Array.from({ length: partitionsOf(spec, counts) }, async (_, partition) => {

@@ -15,9 +15,9 @@
  */
 import { type OutgoingRecord, type RecordSender, type WrittenRange } from './outgoing.ts'
 
-/** kafkajs groups messages in quadratic time: 20,000 of one partition block the process for three seconds. */
+/** Of one partition in one produce request: encoding it blocks the process for a few milliseconds. */
 export const MAX_PARTITION_RECORDS = 1000
-/** One record batch of the plain producer, which would spread more over several requests: a gap between offsets. */
+/** One record batch, which must stay under the topic's max.message.bytes. */
 export const MAX_PARTITION_BYTES = 880_000
 /** Of a whole produce request, likewise. */
 const MAX_REQUEST_BYTES = 7_500_000

@@ -1,12 +1,14 @@
 /** A cluster of brokers in memory that reads produce requests from their bytes, with the faults that brokers have. */
-import { type Kafka } from '@tributary/kafka'
+import type { Kafka } from '../connection.ts'
 import { crc32c } from '../produce/crc32c.ts'
+import type { Producer } from '../produce/encodeProduce.ts'
 
 type Cluster = ReturnType<Kafka['cluster']>
 
 export interface StoredRecord {
-  readonly key: string
-  readonly value: string
+  readonly key: string | null
+  readonly value: string | null
+  readonly timestampMs: number
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -48,7 +50,7 @@ export function createBrokerCluster(topicNames: readonly string[], partitions: n
   function take(nodeId: number, body: Buffer): Buffer {
     broker.requests.push(nodeId)
     const answers: { topic: string; partition: number; code: number; offset: number }[] = []
-    for (const { topic, partition, records } of readProduce(body)) {
+    for (const { topic, partition, records } of readProduce(body).lanes) {
       const id = `${topic}/${partition}`
       const refusal = broker.refusals.get(id)
       if (nodeId !== broker.leader) answers.push({ topic, partition, code: 6, offset: -1 })
@@ -118,13 +120,20 @@ function int32(value: number): Buffer {
   return bytes
 }
 
+export interface ReadLane {
+  readonly topic: string
+  readonly partition: number
+  readonly records: StoredRecord[]
+  /** Of the producer; -1 without one. */
+  readonly firstSequence: number
+}
+
 /** Throws when the request is not what the protocol asks for. */
-export function readProduce(
-  body: Buffer,
-): { topic: string; partition: number; records: StoredRecord[]; timeMs: number }[] {
-  const lanes: ReturnType<typeof readProduce> = []
+export function readProduce(body: Buffer): { producer?: Producer; lanes: ReadLane[] } {
+  const lanes: ReadLane[] = []
   let at = 0
   const int = (bytes: number): number => body.readIntBE((at += bytes) - bytes, bytes)
+  const long = (): bigint => body.readBigInt64BE((at += 8) - 8)
   const expectInt = (bytes: number, expected: number, what: string): void => {
     const found = int(bytes)
     if (found !== expected) throw new Error(`${what} is ${found}, not ${expected}`)
@@ -139,8 +148,10 @@ export function readProduce(
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2
   }
   const text = (length: number): string => body.toString('utf8', at, (at += length))
+  const optional = (length: number): string | null => (length < 0 ? null : text(length))
 
-  expectInt(2, -1, 'the transactional id')
+  const transactionalId = optional(int(2))
+  let producer: Producer | undefined
   expectInt(2, -1, 'acks')
   int(4)
   for (let topics = int(4); topics > 0; topics--) {
@@ -156,30 +167,37 @@ export function readProduce(
       const sum = body.readUInt32BE(at)
       at += 4
       if (sum !== crc32c(body, at, end)) throw new Error('the checksum is wrong')
-      expectInt(2, 0, 'the attributes')
+      expectInt(2, transactionalId === null ? 0 : 0x10, 'the attributes')
       const last = int(4)
-      const timeMs = Number(body.readBigInt64BE(at))
-      at += 16
-      if (!body.subarray(at, at + 14).every((byte) => byte === 0xff)) throw new Error('there is a producer')
-      at += 14
+      const firstMs = Number(long())
+      const maxMs = Number(long())
+      const producerId = String(long())
+      const producerEpoch = int(2)
+      const firstSequence = int(4)
+      if (transactionalId !== null) producer = { transactionalId, producerId, producerEpoch }
+      else if (producerId !== '-1' || producerEpoch !== -1 || firstSequence !== -1)
+        throw new Error('there is a producer')
       expectInt(4, last + 1, 'the count of records')
       const records: StoredRecord[] = []
       for (let index = 0; index <= last; index++) {
         const length = varint()
         const recordEnd = at + length
-        at += 2
+        expectInt(1, 0, 'the attributes of a record')
+        const timestampMs = firstMs + varint()
         if (varint() !== index) throw new Error('the offset delta is wrong')
-        const key = text(varint())
-        const value = text(varint())
+        const key = optional(varint())
+        const value = optional(varint())
         const headers: [string, string][] = []
         for (let left = varint(); left > 0; left--) headers.push([text(varint()), text(varint())])
         if (at !== recordEnd) throw new Error('the length of a record is wrong')
-        records.push({ key, value, headers: Object.fromEntries(headers) })
+        records.push({ key, value, headers: Object.fromEntries(headers), timestampMs })
       }
+      if (Math.max(...records.map(({ timestampMs }) => timestampMs)) !== maxMs)
+        throw new Error('the latest time is wrong')
       if (at !== end) throw new Error('the length of the batch is wrong')
-      lanes.push({ topic, partition, records, timeMs })
+      lanes.push({ topic, partition, records, firstSequence })
     }
   }
   if (at !== body.length) throw new Error('there is more after the request')
-  return lanes
+  return producer ? { producer, lanes } : { lanes }
 }

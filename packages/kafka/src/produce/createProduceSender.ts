@@ -1,5 +1,9 @@
 /**
- * The sender's port over Kafka: produce requests written by hand, sent over the connections of the Kafka package.
+ * The lane outside transactions: acks=all, not idempotent, any number of sends side by side; requests written by hand,
+ * sent over kafkajs's connections.
+ *
+ * kafkajs's idempotent producer loses acknowledged records when sends run side by side and an answer is lost; this one
+ * loses nothing and repeats some. So repeats are possible here, and whoever reads takes them out.
  *
  *  S1. What a broker has acknowledged is not sent again; what it refused for a while (a new leader is being elected, too few
  *      replicas) is, until the time-out.
@@ -7,10 +11,10 @@
  *  S3. An error that trying again cannot cure is thrown at once.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { topicName, topics } from '@tributary/contracts'
-import { type Kafka, KafkaFault } from '@tributary/kafka'
-import { type OutgoingRecord, type RecordSender, type WrittenRange } from './outgoing.ts'
-import { type ProducedLane, type TopicLane, decodeProduced, encodeProduce } from './produceRequest.ts'
+import type { Kafka } from '../connection.ts'
+import { KafkaFault, protocolError } from '../kafkaFault.ts'
+import { type Lane } from './encodeProduce.ts'
+import { produceTo } from './produceTo.ts'
 
 /** Pause before what was refused is sent again, ms: the election of a leader takes hundreds. */
 const RETRY_MS = 100
@@ -21,43 +25,55 @@ const NOT_AUTHORISED: ReadonlySet<number> = new Set([29, 31])
 
 type Cluster = ReturnType<Kafka['cluster']>
 
-/** The part of a broker's connections that takes a request as bytes; versions are agreed on when it is found. */
-interface Connections {
-  send(protocol: {
-    request: { apiKey: number; apiVersion: number; apiName: string; encode: () => Promise<unknown> }
-    response: { decode: (answer: Buffer) => Promise<unknown>; parse: (decoded: unknown) => Promise<unknown> }
-  }): Promise<unknown>
+/** Where the first record of a lane lies; the others follow without a gap. */
+export interface WrittenLane {
+  readonly topic: string
+  readonly partition: number
+  readonly baseOffset: number
 }
 
-export interface ProduceSender extends RecordSender {
+export interface ProduceSender {
+  /** Resolves when every record is on all in-sync replicas; rejects with a KafkaFault when any may not be. */
+  send(lanes: readonly Lane[]): Promise<readonly WrittenLane[]>
   close(): Promise<void>
-}
-
-interface Lane extends TopicLane {
-  readonly name: OutgoingRecord['topic']
 }
 
 export async function createProduceSender(
   kafka: Kafka,
-  options: { readonly topicPrefix: string; readonly timeoutMs: number },
+  options: {
+    /** Names in Kafka of topics that must be there; others may follow. */
+    readonly topics?: readonly string[]
+    /** How long what passes by itself is waited for. */
+    readonly timeoutMs: number
+  },
 ): Promise<ProduceSender> {
-  const names = {
-    events: topicName(options.topicPrefix, topics.events),
-    rejected: topicName(options.topicPrefix, topics.rejected),
-  }
   const cluster = kafka.cluster()
-  try {
-    await cluster.connect()
-    await cluster.addMultipleTargetTopics(Object.values(names))
-  } catch (error) {
-    throw new KafkaFault('unavailable', `Kafka cannot be reached: ${String(error)}`, { cause: error })
+  const known = new Set<string>()
+
+  async function learn(topics: readonly string[]): Promise<void> {
+    const fresh = [...new Set(topics)].filter((topic) => !known.has(topic))
+    if (fresh.length === 0) return
+    try {
+      await cluster.addMultipleTargetTopics(fresh)
+    } catch (error) {
+      throw clusterFault(error)
+    }
+    for (const topic of fresh) known.add(topic)
   }
 
+  try {
+    await cluster.connect()
+  } catch (error) {
+    throw clusterFault(error)
+  }
+  await learn(options.topics ?? [])
+
   return {
-    async send(records) {
+    async send(lanes) {
+      await learn(lanes.map(({ topic }) => topic))
       const until = Date.now() + options.timeoutMs
-      const written: WrittenRange[] = []
-      let open = lanesOf(records, names)
+      const written: WrittenLane[] = []
+      let open = lanes
       for (;;) {
         let fault: unknown
         try {
@@ -89,30 +105,12 @@ async function refresh(cluster: Cluster): Promise<void> {
   }
 }
 
-function lanesOf(records: readonly OutgoingRecord[], names: Record<OutgoingRecord['topic'], string>): Lane[] {
-  const lanes = new Map<string, Lane & { readonly records: OutgoingRecord[] }>()
-  const events: (Lane & { readonly records: OutgoingRecord[] })[] = []
-  for (const record of records) {
-    // Nearly all are events: found by number.
-    let lane =
-      record.topic === 'events' ? events[record.partition] : lanes.get(`${record.topic}/${record.partition}`)
-    if (!lane) {
-      const { topic: name, partition } = record
-      lane = { name, topic: names[name], partition, records: [] }
-      lanes.set(`${name}/${partition}`, lane)
-      if (name === 'events') events[partition] = lane
-    }
-    lane.records.push(record)
-  }
-  return [...lanes.values()]
-}
-
 /** What is to be sent again; what was written is added to `written`. */
 async function sendLanes(
   cluster: Cluster,
   lanes: readonly Lane[],
   timeoutMs: number,
-  written: WrittenRange[],
+  written: WrittenLane[],
 ): Promise<Lane[]> {
   const byLeader = new Map<number, Lane[]>()
   const again: Lane[] = []
@@ -122,7 +120,9 @@ async function sendLanes(
     else byLeader.set(leader, [...(byLeader.get(leader) ?? []), lane])
   }
   const outcomes = await Promise.allSettled(
-    [...byLeader].map(([nodeId, led]) => produce(cluster, nodeId, led, timeoutMs)),
+    [...byLeader].map(async ([nodeId, led]) =>
+      produceTo(await cluster.findBroker({ nodeId }), led, { timeoutMs, nowMs: Date.now() }),
+    ),
   )
   const faults: KafkaFault[] = []
   for (const [index, led] of [...byLeader.values()].entries()) {
@@ -133,9 +133,9 @@ async function sendLanes(
     }
     const answers = new Map(outcome.value.map((answer) => [`${answer.topic}/${answer.partition}`, answer]))
     for (const lane of led) {
-      const answer = answers.get(`${lane.topic}/${lane.partition}`)
-      if (answer?.errorCode === 0)
-        written.push({ topic: lane.name, partition: lane.partition, baseOffset: answer.baseOffset })
+      const { topic, partition } = lane
+      const answer = answers.get(`${topic}/${partition}`)
+      if (answer?.errorCode === 0) written.push({ topic, partition, baseOffset: answer.baseOffset })
       else if (!answer || PASSING.has(answer.errorCode)) again.push(lane)
       else faults.push(faultOf(lane, answer.errorCode))
     }
@@ -144,32 +144,16 @@ async function sendLanes(
   return again
 }
 
+function clusterFault(error: unknown): KafkaFault {
+  const { message, type } = protocolError(error)
+  if (type?.endsWith('AUTHORIZATION_FAILED'))
+    return new KafkaFault('not-authorised', message, { cause: error })
+  return new KafkaFault('unavailable', `Kafka cannot be reached: ${message}`, { cause: error })
+}
+
 function leaderOf(cluster: Cluster, { topic, partition }: Lane): number | undefined {
   const found = cluster.findTopicPartitionMetadata(topic).find((each) => each.partitionId === partition)
   return found === undefined || found.leader < 0 ? undefined : found.leader
-}
-
-async function produce(
-  cluster: Cluster,
-  nodeId: number,
-  lanes: readonly Lane[],
-  timeoutMs: number,
-): Promise<ProducedLane[]> {
-  const broker = (await cluster.findBroker({ nodeId })) as unknown as { connectionPool: Connections }
-  const body = encodeProduce(lanes, { timeoutMs, nowMs: Date.now() })
-  const answer = await broker.connectionPool.send({
-    request: {
-      apiKey: 0,
-      apiVersion: 7,
-      apiName: 'Produce',
-      encode: () => Promise.resolve({ buf: body, buffer: body }),
-    },
-    response: {
-      decode: (bytes) => Promise.resolve(decodeProduced(bytes)),
-      parse: (decoded) => Promise.resolve(decoded),
-    },
-  })
-  return answer as ProducedLane[]
 }
 
 function faultOf(lane: Lane, errorCode: number): KafkaFault {
@@ -177,6 +161,6 @@ function faultOf(lane: Lane, errorCode: number): KafkaFault {
   if (TOO_LARGE.has(errorCode))
     return new KafkaFault('record-too-large', `a record is larger than its topic takes (${where})`)
   if (NOT_AUTHORISED.has(errorCode))
-    return new KafkaFault('not-authorised', `the collector may not write to ${where}: grant it`)
+    return new KafkaFault('not-authorised', `this process may not write to ${where}: grant it`)
   return new KafkaFault('unavailable', `Kafka refused the records with error ${errorCode} (${where})`)
 }

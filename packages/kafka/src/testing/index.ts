@@ -1,0 +1,1 @@
+export { type BrokerCluster, createBrokerCluster, type StoredRecord } from './brokerCluster.ts'
