@@ -9,7 +9,7 @@ import { type Control, ControlStep } from '@tributary/contracts/generated/tribut
 import {
   type AggregateDefinition,
   type Fragment,
-  type KeptAggregate,
+  type KeptAggregates,
   type Profile,
   eventFacts,
   extractEvidence,
@@ -17,16 +17,13 @@ import {
   foldProfile,
   judgeAudience,
   judgedProfile,
-  keepAggregate,
+  keepAggregates,
 } from '@tributary/domain'
 import { type ResolverInput, resolveAll } from '@tributary/domain/testing'
+import { traitAggregate } from '@tributary/configuration'
 import { factFrom, rulesFrom } from '../../services/identity-stitcher/src/evidenceMessages.ts'
 import { digest } from '../../services/identity-stitcher/src/extractor/extractorTopology.ts'
-import {
-  type AdoptedDocument,
-  compiledAudience,
-  traitAggregate,
-} from '../../services/profile-store/src/adoption.ts'
+import { type AdoptedDocument, compiledAudience } from '../../services/profile-store/src/adoption.ts'
 import { readEvent } from '../../services/profile-store/src/fragment/readEvent.ts'
 import type { ShopConfiguration } from './simulatedFeed.ts'
 import type { SimulatedLog } from './simulatedLog.ts'
@@ -118,7 +115,7 @@ class PlainAdoption {
   readonly #highest = new Map<string, number>()
   readonly #adopted = new Map<string, readonly AggregateDefinition[]>()
   readonly jobs = new Map<string, number>()
-  kept: readonly KeptAggregate[] = []
+  kept: KeptAggregates = keepAggregates([])
 
   take({ document, hash, job, step, definition }: Control): void {
     if ((this.#highest.get(document) ?? -1) > job) return
@@ -133,7 +130,9 @@ class PlainAdoption {
     )
     for (const each of this.jobs.keys()) if (!needed.has(each)) this.jobs.delete(each)
     for (const each of needed.keys()) if (!this.jobs.has(each)) this.jobs.set(each, job)
-    this.kept = [...needed].map(([each, aggregate]) => keepAggregate(aggregate, this.jobs.get(each)!))
+    this.kept = keepAggregates(
+      [...needed].map(([each, aggregate]) => ({ definition: aggregate, job: this.jobs.get(each)! })),
+    )
   }
 }
 
@@ -151,7 +150,7 @@ function judgeWith({ value: { workspace } }: ShopConfiguration, jobs: ReadonlyMa
     const hash = workspace.hashOf(`trait/${trait.id}`)!
     const aggregate = traitAggregate(trait, hash)
     const job = jobs.get(`trait/${trait.id}@${hash}`)
-    return aggregate && job !== undefined ? [{ id: trait.id, hash, job, kind: aggregate.kind }] : []
+    return aggregate && job !== undefined ? [{ id: trait.id, aggregate, job }] : []
   })
   const preferences = new Map(
     [...workspace.traits.values()].flatMap(({ id, prefer }) => (prefer ? [[id, prefer] as const] : [])),
@@ -161,7 +160,7 @@ function judgeWith({ value: { workspace } }: ShopConfiguration, jobs: ReadonlyMa
     compiled: compiledAudience(each)!,
   }))
   return (parts: Parameters<typeof foldProfile>[0]): ExpectedProfile | undefined => {
-    const profile = foldProfile(parts, { preferences, computed })
+    const profile = foldProfile(parts, { preferences, computed, nowMs: 0 })
     if (!profile) return undefined
     const reader = judgedProfile(profile, computed, (document) =>
       jobs.get(`${document}@${document.slice('leaf/'.length)}`),

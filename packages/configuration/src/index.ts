@@ -27,3 +27,4 @@ export { jsonSchemas, schemaText, type JsonSchema, type SchemaName } from './jso
 export * from './revisions.ts'
 export { writeRevision, type ConfigLog, type WriteOutcome } from './writeRevision.ts'
 export * from './plan.ts'
+export { traitAggregate } from './traitAggregate.ts'

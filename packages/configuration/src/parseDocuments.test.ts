@@ -39,7 +39,7 @@ const shapes: Golden[] = [
     yaml: 'kind: Trait\nid: t\ncont: {event: x}\n',
     problems: [
       'shop.yaml:17:1: unknown key `cont`: did you mean `count`?',
-      'shop.yaml:15:1: needs one of the keys count, sum, first, last, min, max, average, mostFrequent, uniqueList, prefer',
+      'shop.yaml:15:1: needs one of the keys count, sum, first, last, min, max, average, mostFrequent, uniqueList, distinct, prefer',
     ],
   },
   {
@@ -172,11 +172,10 @@ where:
     ],
   },
   {
-    name: 'windows and functions of a trait',
-    yaml: 'kind: Trait\nid: t\nsum: {event: x, path: properties.total, within: 90d}\n---\nkind: Trait\nid: u\nmin: {event: x, path: properties.total}\n',
+    name: 'windows of a trait in units too small for them',
+    yaml: 'kind: Trait\nid: t\nsum: {event: x, path: properties.total, within: 801h}\n---\nkind: Trait\nid: u\nmin: {event: x, path: properties.total, within: 800h}\n',
     problems: [
-      'shop.yaml:17:41: not yet: this version does not run windows of traits',
-      'shop.yaml:21:1: not yet: this version does not run min',
+      'shop.yaml:17:49: a window has at most 800 minutes, hours or days: write a longer one in larger units',
     ],
   },
   {

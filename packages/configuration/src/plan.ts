@@ -126,10 +126,7 @@ function classify(
     case 'Trait':
       if (action === 'delete') return change('live', 'no longer computed or shown')
       if ('prefer' in document) return change('live', 'decided where profiles are folded')
-      return change(
-        'back-fill',
-        'counts events from its adoption on; the back-fill of earlier ones is not yet run',
-      )
+      return change('back-fill', 'what the log has of earlier events is added before it shows')
     case 'Audience':
       if (action === 'delete') return change('live', 'its members leave it')
       return change('back-fill', 'everybody is judged when it is adopted')

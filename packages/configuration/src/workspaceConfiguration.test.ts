@@ -133,6 +133,35 @@ test('documents that come from no file are checked as those of a file are', () =
   )
 })
 
+test.each([
+  [
+    'windows that together are too large for a record',
+    60,
+    { first: { event: 'e', path: 'properties.a', within: '90d' } },
+    /^workspace: traits and events in audiences could need \d+ bytes of every person; at most 575000 fit/,
+  ],
+  [
+    'more unique lists than a change can show',
+    30,
+    { uniqueList: { event: 'e', path: 'properties.a' } },
+    /^workspace: computed traits could need \d+ bytes of one change; at most 360000 fit/,
+  ],
+])('%s are refused before anything is applied', (_, count, body, message) => {
+  const small: Document[] = Array.from({ length: 400 }, (_each, i) => ({
+    kind: 'Trait',
+    id: `c${i}`,
+    count: { event: `e${i}` },
+  }))
+  const many: Document[] = Array.from({ length: count }, (_each, i) => ({
+    kind: 'Trait',
+    id: `t${i}`,
+    ...body,
+  }))
+  expect(validateDocuments([...documents, ...small, ...many]).map(formatProblem)).toContainEqual(
+    expect.stringMatching(message),
+  )
+})
+
 test('more aggregates than a person can hold are refused before anything is applied', () => {
   const many: Document[] = Array.from({ length: 600 }, (_, i) => ({
     kind: 'Trait',

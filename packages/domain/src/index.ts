@@ -1,4 +1,5 @@
 export * from './event/index.ts'
 export * from './identity/index.ts'
 export * from './profile/index.ts'
+export * from './aggregate/index.ts'
 export * from './audience/index.ts'

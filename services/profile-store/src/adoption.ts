@@ -11,12 +11,11 @@
 import { createHash } from 'node:crypto'
 import {
   type AggregateDefinition,
-  type AggregateKind,
   type CompiledAudience,
-  type EventFilter,
+  type OwnedAggregate,
   compileAudience,
 } from '@tributary/domain'
-import { type AudienceDocument, type TraitDocument } from '@tributary/configuration'
+import { type AudienceDocument, type TraitDocument, traitAggregate } from '@tributary/configuration'
 import { type Control } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { type StepContext, type Table, type TableSpec } from '@tributary/stream-runtime'
 import { type TopicSpec } from '@tributary/contracts'
@@ -46,30 +45,7 @@ export function adoptionTables(changeLog: TopicSpec): AdoptionTables {
   }
 }
 
-/** An aggregate and the job it belongs to. */
-export interface OwnedAggregate {
-  readonly definition: AggregateDefinition
-  readonly job: number
-}
-
 export const hashText = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
-
-const kinds = ['count', 'sum', 'first', 'last'] as const
-
-/** The aggregate of a Trait document; undefined for one that only says which source to prefer. */
-export function traitAggregate(trait: TraitDocument, hash: string): AggregateDefinition | undefined {
-  const kind: AggregateKind | undefined = kinds.find((each) => trait[each] !== undefined)
-  if (!kind) return undefined
-  const { event, filter, path } = trait[kind] as { event: string; filter?: EventFilter; path?: string }
-  return {
-    document: `trait/${trait.id}`,
-    hash,
-    kind,
-    event,
-    ...(filter !== undefined && { filter }),
-    ...(path !== undefined && { path }),
-  }
-}
 
 /** Undefined for one with a condition this version does not run: it was refused when it was applied. */
 export function compiledAudience(audience: AudienceDocument): CompiledAudience | undefined {
@@ -114,6 +90,11 @@ export function retire(context: StepContext, tables: AdoptionTables, control: Co
   adopted.delete(rowOf(control))
   ownAggregates(context, tables, control.job)
   return true
+}
+
+/** The highest job that has said anything; -1 before the first. */
+export function highestJob(context: StepContext, tables: AdoptionTables): number {
+  return Math.max(-1, ...allRows(context.table(tables.highestJob)))
 }
 
 /** D2. */

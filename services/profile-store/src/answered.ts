@@ -6,7 +6,11 @@ import { type InputRecord, type OutputRecord } from '@tributary/stream-runtime'
 export type ControlPlace = Pick<InputRecord, 'topic' | 'partition' | 'offset'>
 
 /** Tells the job task that a control record was followed; sent in the transaction that followed it. */
-export function answered(control: Control, { topic, partition, offset }: ControlPlace): OutputRecord {
+export function answered(
+  control: Control,
+  { topic, partition, offset }: ControlPlace,
+  skipped = 0,
+): OutputRecord {
   const { job, document, hash, step } = control
   return {
     topic: topics.jobs,
@@ -15,7 +19,7 @@ export function answered(control: Control, { topic, partition, offset }: Control
     value: JobRecord.encode({
       record: {
         $case: 'answered',
-        value: { job, document, hash, step, topic: topic.name, partition, offset },
+        value: { job, document, hash, step, topic: topic.name, partition, offset, skipped },
       },
     }).finish(),
   }

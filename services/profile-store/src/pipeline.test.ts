@@ -13,13 +13,14 @@ import {
   eventFacts,
   foldEvent,
   foldProfile,
-  keepAggregate,
+  keepAggregates,
   publicProfile,
 } from '@tributary/domain'
+import { type AudienceDocument, type TraitDocument, traitAggregate } from '@tributary/configuration'
 import { type JobConfiguration } from './job/jobProcessor.ts'
 import { counterRows, profileRows } from './profile/profileRows.ts'
 import { readEvent } from './fragment/readEvent.ts'
-import { type Choices, type Pipeline, createPipeline } from './testing/pipeline.ts'
+import { type Choices, type Pipeline, START_MS, createPipeline } from './testing/pipeline.ts'
 import {
   type EventGiven,
   assignmentOf,
@@ -49,12 +50,50 @@ const jobs = (documents: JobConfiguration['documents']): JobConfiguration => ({
   rules: { types: [], owner: 1, hash: 'identity', blocked: [] },
 })
 
+/** Of every kind, over all events, and over two windows. */
+const traits = Object.fromEntries(
+  [
+    'count',
+    'sum',
+    'min',
+    'max',
+    'average',
+    'first',
+    'last',
+    'mostFrequent',
+    'uniqueList',
+    'distinct',
+  ].flatMap((kind) =>
+    [{}, { within: '2d' }, { within: '5h' }].map((window, i) => [
+      `${kind.toLowerCase()}_${i}`,
+      {
+        [kind]: {
+          event: 'Order Completed',
+          ...(kind !== 'count' && { path: 'properties.total' }),
+          ...window,
+        },
+      },
+    ]),
+  ),
+)
+
 const shop = jobs([
   audience('buyers', { event: 'Order Completed' }),
   audience('rich', { trait: 'spend', gte: 100 }),
   trait('orders', { count: { event: 'Order Completed' } }),
   trait('spend', { sum: { event: 'Order Completed', path: 'properties.total' } }),
+  ...Object.entries(traits).map(([id, body]) => trait(id, body)),
 ])
+
+const computed = shop.documents.flatMap(({ hash, definition }) => {
+  const document = JSON.parse(definition) as TraitDocument | AudienceDocument
+  if (document.kind === 'Audience') return []
+  return [{ id: document.id, aggregate: traitAggregate(document, hash)!, job: 0 }]
+})
+
+const HOUR = 3_600_000
+/** When every program is looked at: some of its events have left each window, others have not. */
+const END_MS = START_MS + 75 * HOUR
 
 const prefer = {
   traits: new Map([['plan', { kind: 'Trait' as const, id: 'plan', prefer: ['crm'] }]]),
@@ -80,6 +119,7 @@ type Step =
   | { readonly kind: 'place'; readonly name: string; readonly with: string }
   | { readonly kind: 'settle' }
   | { readonly kind: 'restart' }
+  | { readonly kind: 'tick'; readonly nowMs: number }
 
 const eventStep: fc.Arbitrary<Step> = fc.record({
   kind: fc.constant('event' as const),
@@ -89,7 +129,9 @@ const eventStep: fc.Arbitrary<Step> = fc.record({
     sourceId: fc.constantFrom('web', 'crm'),
     type: fc.constantFrom(EventType.EVENT_TYPE_TRACK, EventType.EVENT_TYPE_IDENTIFY),
     name: fc.constantFrom('Order Completed', 'Viewed'),
-    timeMs: fc.integer({ min: 1_000, max: 1_004 }),
+    timeMs: fc
+      .tuple(fc.constantFrom(-200, 0, 20, 70, 72), fc.nat(4))
+      .map(([hours, ms]) => START_MS + hours * HOUR + ms),
     payload: fc.record({
       traits: fc.dictionary(fc.constantFrom('plan', 'city'), fc.constantFrom('x', 'y', null, { z: 1 })),
       properties: fc.record({ total: fc.constantFrom(0.1, 60, '40.5', 'none') }),
@@ -110,6 +152,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.constant<Step>({ kind: 'settle' }) },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: 'restart' }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('tick' as const),
+      nowMs: fc.integer({ min: 0, max: 74 }).map((hours) => START_MS + hours * HOUR),
+    }),
+  },
 )
 
 interface Ran {
@@ -187,30 +236,17 @@ function run(steps: readonly Step[], choices: Choices): Ran {
       pipeline.event(eventOf(each.event))
     } else if (each.kind === 'place') resolver.place(each.name, each.with)
     else if (each.kind === 'settle') pipeline.settle(choices)
+    else if (each.kind === 'tick') pipeline.tick(each.nowMs)
     else pipeline.restart()
   }
   pipeline.settle(choices)
+  pipeline.tick(END_MS)
   return { pipeline, unique, tags: resolver.tags(), assigned: resolver.assigned }
 }
 
 /** The profiles as a plain fold by the final assignment makes them: the oracle. */
 function oracle({ unique, tags, assigned }: Ran): Map<string, string> {
-  const kept = [
-    keepAggregate(
-      { document: 'trait/orders', hash: 'hash-orders', kind: 'count', event: 'Order Completed' },
-      0,
-    ),
-    keepAggregate(
-      {
-        document: 'trait/spend',
-        hash: 'hash-spend',
-        kind: 'sum',
-        event: 'Order Completed',
-        path: 'properties.total',
-      },
-      0,
-    ),
-  ]
+  const kept = keepAggregates(computed.map(({ aggregate, job }) => ({ definition: aggregate, job })))
   const fragments = new Map<string, Fragment>()
   for (const given of unique) {
     const event: FoldableEvent = readEvent(eventOf(given))
@@ -224,10 +260,8 @@ function oracle({ unique, tags, assigned }: Ran): Map<string, string> {
       .map((name) => ({ identifierId: identifierId(name), fragment: fragments.get(name) }))
     const profile = foldProfile(parts, {
       preferences: new Map([['plan', ['crm']]]),
-      computed: [
-        { id: 'orders', hash: 'hash-orders', job: 0, kind: 'count' },
-        { id: 'spend', hash: 'hash-spend', job: 0, kind: 'sum' },
-      ],
+      computed,
+      nowMs: END_MS,
     })
     if (!profile) continue
     expected.set(

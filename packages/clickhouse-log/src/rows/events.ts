@@ -57,6 +57,13 @@ export const eventsTable = defineLogTable(
         const at = { time: record.timestampMs, received: record.timestampMs }
         return { ...placeOf(place, record), record: 'control', ...NO_EVENT, ...at, control }
       }
+      case 'fill': {
+        // What it holds was computed from rows of this very table: only its place is kept, and nothing of a person.
+        const { job, anchor } = decoded.record.value
+        const at = { time: record.timestampMs, received: record.timestampMs }
+        const control = JSON.stringify({ job, fill: anchor })
+        return { ...placeOf(place, record), record: 'control', ...NO_EVENT, ...at, control }
+      }
       case undefined:
         return { unreadable: 'neither an event nor a control record: written by a newer version?' }
     }

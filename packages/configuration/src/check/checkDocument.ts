@@ -3,6 +3,7 @@
  * countries, regular expressions, keys that contradict each other).
  */
 import { isSupportedCountry } from 'libphonenumber-js'
+import { MAX_WINDOW_UNITS, parseWindow } from '@tributary/domain'
 import {
   kinds,
   type AudienceDocument,
@@ -10,7 +11,8 @@ import {
   type Kind,
   type SourceDocument,
 } from '../model/index.ts'
-import type { EventLeaf, IdentityDocument, WorkspaceDocument } from '../model/index.ts'
+import type { EventLeaf, IdentityDocument, TraitDocument, WorkspaceDocument } from '../model/index.ts'
+import { traitSelection } from '../traitAggregate.ts'
 import { checkSchema, type Finding, type PathStep, type Schema } from './checkSchema.ts'
 import { findInlineSecrets } from './inlineSecrets.ts'
 import { leavesOf } from './leaves.ts'
@@ -52,9 +54,16 @@ function checkMeaning(document: Document): Finding[] {
     case 'Destination':
       return document.webhook ? checkAddress(document.webhook.url, ['webhook', 'url']) : []
     case 'Trait':
-      break
+      return checkTraitDocument(document)
   }
-  return []
+}
+
+function checkTraitDocument(document: TraitDocument): Finding[] {
+  const found = traitSelection(document)
+  const within = found?.selection.within
+  if (within === undefined || parseWindow(within)) return []
+  const message = `a window has at most ${MAX_WINDOW_UNITS} minutes, hours or days: write a longer one in larger units`
+  return [{ path: [found!.kind, 'within'], message }]
 }
 
 function checkWorkspaceDocument(document: WorkspaceDocument): Finding[] {

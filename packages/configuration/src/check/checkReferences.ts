@@ -1,7 +1,15 @@
 /**
  * What is wrong with documents as a whole: what they point at must be there, and what is unique must stand once.
  */
-import { defaultIdentifierRules, MAX_AGGREGATES } from '@tributary/domain'
+import {
+  type AggregateDefinition,
+  MAX_AGGREGATES,
+  MAX_KEPT_BYTES,
+  MAX_SHOWN_BYTES,
+  defaultIdentifierRules,
+  keptBytes,
+  shownBytes,
+} from '@tributary/domain'
 import { canonicalJson } from '../canonicalJson.ts'
 import {
   type AudienceDocument,
@@ -14,6 +22,7 @@ import {
   type SyncDocument,
   type TraitDocument,
 } from '../model/index.ts'
+import { traitAggregate } from '../traitAggregate.ts'
 import type { Finding, PathStep } from './checkSchema.ts'
 import { leavesOf } from './leaves.ts'
 import { didYouMean } from './suggestion.ts'
@@ -69,16 +78,38 @@ class WorkspaceIndex {
     return findings
   }
 
-  /** What every fragment of every person keeps: one count or sum per trait and per different event leaf. */
+  /** What every fragment of every person keeps: one aggregate per trait and per different event leaf. */
   checkAggregates(): WorkspaceFinding[] {
-    const needed = new Set<string>()
-    for (const trait of this.ofKind<TraitDocument>('Trait')) if (!trait.prefer) needed.add(trait.id)
+    const needed = new Map<string, AggregateDefinition>()
+    const shown: AggregateDefinition[] = []
+    for (const trait of this.ofKind<TraitDocument>('Trait')) {
+      const aggregate = traitAggregate(trait, '')
+      if (!aggregate) continue
+      needed.set(aggregate.document, aggregate)
+      shown.push(aggregate)
+    }
     for (const audience of this.ofKind<AudienceDocument>('Audience'))
       for (const { leaf } of leavesOf(audience.where))
-        if ('event' in leaf) needed.add(canonicalJson([leaf.event, leaf.filter ?? {}]))
-    if (needed.size <= MAX_AGGREGATES) return []
-    const message = `traits and events in audiences need ${needed.size} aggregates of every person; at most ${MAX_AGGREGATES} are kept: remove some`
-    return [{ path: [], message }]
+        if ('event' in leaf) {
+          const name = canonicalJson([leaf.event, leaf.filter ?? {}])
+          needed.set(name, { document: name, hash: '', kind: 'count', event: leaf.event })
+        }
+    const kept = [...needed.values()].reduce((bytes, each) => bytes + keptBytes(each), 0)
+    const computed = shown.reduce((bytes, each) => bytes + shownBytes(each), 0)
+    const messages: string[] = []
+    if (needed.size > MAX_AGGREGATES)
+      messages.push(
+        `traits and events in audiences need ${needed.size} aggregates of every person; at most ${MAX_AGGREGATES} are kept: remove some`,
+      )
+    else if (kept > MAX_KEPT_BYTES)
+      messages.push(
+        `traits and events in audiences could need ${kept} bytes of every person; at most ${MAX_KEPT_BYTES} fit: remove some, or shorten their windows`,
+      )
+    else if (computed > MAX_SHOWN_BYTES)
+      messages.push(
+        `computed traits could need ${computed} bytes of one change; at most ${MAX_SHOWN_BYTES} fit: remove some, unique lists first`,
+      )
+    return messages.map((message) => ({ path: [], message }))
   }
 
   checkUnique(): WorkspaceFinding[] {

@@ -1,20 +1,21 @@
 import { Type, type Static } from 'typebox'
 import { EventFilter } from './comparison.ts'
-import { closed, duration, eventPath, heading, id, type Annotations } from './terms.ts'
+import { closed, duration, eventPath, heading, id } from './terms.ts'
 
 const selection = {
   event: Type.String({ minLength: 1, maxLength: 256, description: 'Name of the event, exactly.' }),
   filter: Type.Optional(EventFilter),
   within: Type.Optional(
-    duration('Only events of this last while, by event time.', { notYet: 'windows of traits' }),
+    duration(
+      'Only events of this last while, by event time. The letter says how fine: days go out one by one, hours too.',
+    ),
   ),
 }
 
-const ofEvents = (description: string, options: Annotations = {}) =>
-  closed(selection, { description, ...options })
+const ofEvents = (description: string) => closed(selection, { description })
 
-const ofValues = (description: string, options: Annotations = {}) =>
-  closed({ ...selection, path: eventPath('The value.') }, { description, ...options })
+const ofValues = (description: string) =>
+  closed({ ...selection, path: eventPath('The value.') }, { description })
 
 const ofEnds = (description: string) =>
   closed(
@@ -34,11 +35,12 @@ export const Trait = closed(
     ),
     first: Type.Optional(ofEnds('The value at the earliest event.')),
     last: Type.Optional(ofEnds('The value at the latest event.')),
-    min: Type.Optional(ofValues('Smallest number.', { notYet: 'min' })),
-    max: Type.Optional(ofValues('Largest number.', { notYet: 'max' })),
-    average: Type.Optional(ofValues('Average of a number.', { notYet: 'average' })),
-    mostFrequent: Type.Optional(ofValues('The value seen most often.', { notYet: 'mostFrequent' })),
-    uniqueList: Type.Optional(ofValues('Distinct values, bounded.', { notYet: 'uniqueList' })),
+    min: Type.Optional(ofValues('Smallest number.')),
+    max: Type.Optional(ofValues('Largest number.')),
+    average: Type.Optional(ofValues('Average of a number, exact to ten digits after the point.')),
+    mostFrequent: Type.Optional(ofValues('The value seen most often.')),
+    uniqueList: Type.Optional(ofValues('Different values, the hundred seen last.')),
+    distinct: Type.Optional(ofValues('How many different values, counted up to 500.')),
     prefer: Type.Optional(
       Type.Array(id('A source.'), {
         minItems: 1,
@@ -60,6 +62,7 @@ export const Trait = closed(
       'average',
       'mostFrequent',
       'uniqueList',
+      'distinct',
       'prefer',
     ],
   },

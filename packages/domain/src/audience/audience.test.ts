@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { keepAggregate } from '../profile/aggregate.ts'
+import { keepAggregates } from '../aggregate/keepAggregates.ts'
 import { type FoldableEvent, eventFacts } from '../profile/eventFacts.ts'
 import { type Fragment, foldEvent } from '../profile/fragment.ts'
 import { type ComputedTrait, foldProfile } from '../profile/profile.ts'
@@ -24,18 +24,23 @@ const event = (messageId: string, given: Partial<FoldableEvent>): FoldableEvent 
 const order = (messageId: string, channel: string) =>
   event(messageId, { payload: { properties: { channel } } })
 
-const computed: ComputedTrait[] = [{ id: 'orders', hash: 'h', job: 1, kind: 'count' }]
+const orders = { document: 'trait/orders', hash: 'h', kind: 'count', event: 'Order Completed' } as const
+const computed: ComputedTrait[] = [{ id: 'orders', aggregate: orders, job: 1 }]
 
 /** Judges an audience on the profile of some events. */
 function judge(where: Condition, events: readonly FoldableEvent[]) {
   const audience = compiled(where)
-  const kept = [
-    ...audience.aggregates.map((each) => keepAggregate(each, 3)),
-    keepAggregate({ document: 'trait/orders', hash: 'h', kind: 'count', event: 'Order Completed' }, 1),
-  ]
+  const kept = keepAggregates([
+    ...audience.aggregates.map((definition) => ({ definition, job: 3 })),
+    { definition: orders, job: 1 },
+  ])
   let fragment: Fragment | undefined
   for (const each of events) fragment = foldEvent(fragment, eventFacts(each), kept)
-  const profile = foldProfile([{ identifierId: 'u1', fragment }], { preferences: new Map(), computed })!
+  const profile = foldProfile([{ identifierId: 'u1', fragment }], {
+    preferences: new Map(),
+    computed,
+    nowMs: 0,
+  })!
   return judgeAudience(
     audience,
     judgedProfile(profile, computed, () => 3),

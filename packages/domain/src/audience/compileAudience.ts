@@ -7,7 +7,7 @@
  *      it counts. How often is the leaf's business, not the aggregate's.
  *  U3. What this version does not run is said by name, never judged as if it were not there.
  */
-import { type AggregateDefinition } from '../profile/aggregate.ts'
+import { type AggregateDefinition } from '../aggregate/aggregateDefinition.ts'
 import { canonicalJsonText } from '../profile/canonicalJson.ts'
 import { type Json } from '../event/json.ts'
 import { type Comparison } from './comparison.ts'

@@ -1,5 +1,6 @@
 import { parseExact } from '../event/exactJson.ts'
 import { type Json } from '../event/json.ts'
+import { type AggregateKind } from '../aggregate/aggregateDefinition.ts'
 import { type ComputedTrait, type Profile } from '../profile/profile.ts'
 import { buildTree } from '../profile/traitPath.ts'
 import { type CompiledAudience, type CompiledLeaf, type CompiledNode } from './compileAudience.ts'
@@ -28,7 +29,7 @@ export interface JudgedProfile {
 /**
  * How the leaves of every audience read one profile.
  *
- * A name in `computed` reads that trait; for a count or a sum that nothing has counted for, 0. Another name, or
+ * A name in `computed` reads that trait; for a count, a sum or a distinct count that nothing has counted for, 0. Another name, or
  * `traits.<path>`, reads what people sent; a path above others reads the whole object.
  * `jobOf`: the job that adopted the aggregate of a leaf; what is left of an earlier adoption does not count.
  */
@@ -43,7 +44,7 @@ export function judgedProfile(
       if (trait) {
         const found = profile.computed.find(({ id }) => id === name)
         if (found) return parseExact(found.json)
-        return trait.kind === 'count' || trait.kind === 'sum' ? 0 : undefined
+        return countsFromZero.has(trait.aggregate.kind) ? 0 : undefined
       }
       const path = name.startsWith('traits.') ? name.slice('traits.'.length) : name
       const exact = profile.traits.find((each) => each.path === path)
@@ -60,6 +61,9 @@ export function judgedProfile(
     },
   }
 }
+
+/** Kinds that read as 0, and not as no value, when nothing counted. */
+const countsFromZero: ReadonlySet<AggregateKind> = new Set(['count', 'sum', 'distinct'])
 
 /** A function of the profile alone: no time, no memory of what was judged before. */
 export function judgeAudience(audience: CompiledAudience, profile: JudgedProfile): Judgement {

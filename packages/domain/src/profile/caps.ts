@@ -6,8 +6,8 @@
  *  C2. A value is cut by looking at that value alone.
  *  C3. Whatever was cut sets `truncated`. The whole event stays in the log.
  *
- * Worst fragment: 500 traits × (1,024 value + 256 path + 850 ids) + 500 aggregates × 1,150 + 100 identifiers × 700
- * + 100 consents × 970 bytes = 1.8 MB. Worst change, before and after: 400 traits × 2,600 + 500 computed × 720 + 200
+ * Worst fragment: 500 traits × (1,024 value + 256 path + 850 ids) + aggregates (aggregateCaps.ts) + 100 identifiers ×
+ * 700 + 100 consents × 970 bytes = 1.8 MB. Worst change, before and after: 400 traits × 2,600 + computed + 200
  * identifiers × 1,800 + 500 audiences × 200 bytes = 1.9 MB.
  */
 import { type Json, isJsonObject } from '../event/json.ts'
@@ -20,8 +20,6 @@ export const MAX_TRAIT_VALUES_PER_FRAGMENT = 500
 export const MAX_TRAITS_PER_PROFILE = 400
 /** Bytes of the value of a trait as canonical JSON. */
 export const MAX_VALUE_BYTES = 1024
-/** Bytes of the value of a computed trait (first, last). */
-export const MAX_COMPUTED_VALUE_BYTES = 256
 /** Bytes of one path. */
 export const MAX_PATH_BYTES = 256
 /** Identifiers seen on the events of one anchor: the anchor itself, then the smallest ids. A shared device sees many. */
@@ -32,8 +30,6 @@ export const MAX_IDENTIFIERS_PER_PROFILE = 200
 export const MAX_CONSENTS_PER_FRAGMENT = 100
 /** Bytes of the name of a purpose. */
 export const MAX_PURPOSE_BYTES = 128
-/** Adopted aggregates; a workspace with more is refused by the job that would adopt them. */
-export const MAX_AGGREGATES = 500
 
 /** Bytes of a well-formed text in UTF-8; half a surrogate pair counts as two. */
 export function utf8Length(text: string): number {

@@ -44,6 +44,16 @@ export function addDecimals(a: Decimal, b: Decimal): Decimal {
   return { units: atScale(a, scale) + atScale(b, scale), scale }
 }
 
+/** Divided by a whole number, to so many digits after the point, half away from zero. */
+export function divideDecimal({ units, scale }: Decimal, by: number, digits: number): Decimal {
+  const shift = digits - scale
+  const numerator = shift >= 0 ? units * 10n ** BigInt(shift) : units
+  const denominator = BigInt(by) * (shift >= 0 ? 1n : 10n ** BigInt(-shift))
+  const magnitude = numerator < 0n ? -numerator : numerator
+  const rounded = (2n * magnitude + denominator) / (2n * denominator)
+  return { units: numerator < 0n ? -rounded : rounded, scale: digits }
+}
+
 /** Negative, zero or positive, like a − b. */
 export function compareDecimals(a: Decimal, b: Decimal): number {
   const scale = Math.max(a.scale, b.scale)

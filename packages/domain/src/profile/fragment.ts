@@ -10,7 +10,8 @@
  *  F4. Caps: caps.ts.
  *  F5. A fragment handed out is never changed.
  */
-import { type Aggregate, type KeptAggregate, addAggregates } from './aggregate.ts'
+import { type Aggregate, addAggregates, compareAggregates } from '../aggregate/aggregate.ts'
+import { type KeptAggregates } from '../aggregate/keepAggregates.ts'
 import {
   MAX_CONSENTS_PER_FRAGMENT,
   MAX_IDENTIFIERS_PER_FRAGMENT,
@@ -18,6 +19,7 @@ import {
 } from './caps.ts'
 import { compareText } from './canonicalJson.ts'
 import { type EventFacts } from './eventFacts.ts'
+import { mergeSorted } from './mergeSorted.ts'
 
 export interface TraitValue {
   path: string
@@ -58,7 +60,7 @@ export interface Fragment {
 }
 
 /** The fragment of one event. */
-export function fragmentOf(facts: EventFacts, kept: readonly KeptAggregate[]): Fragment {
+export function fragmentOf(facts: EventFacts, kept: KeptAggregates): Fragment {
   const { event } = facts
   const { timeMs, messageId, sourceId } = event
   return cap(
@@ -77,9 +79,7 @@ export function fragmentOf(facts: EventFacts, kept: readonly KeptAggregate[]): F
           sourceId,
         }))
         .sort((a, b) => compareText(a.id, b.id)),
-      aggregates: kept
-        .flatMap((each) => each.of(event) ?? [])
-        .sort((a, b) => compareText(a.document, b.document) || compareText(a.hash, b.hash)),
+      aggregates: kept.of(event),
       consents: facts.consents.map(({ purpose, granted }) => ({
         purpose,
         sourceId,
@@ -94,15 +94,34 @@ export function fragmentOf(facts: EventFacts, kept: readonly KeptAggregate[]): F
 }
 
 /** Folds one event into a fragment. `kept` is every aggregate adopted now: what else the fragment holds is dropped. */
-export function foldEvent(
-  fragment: Fragment | undefined,
-  facts: EventFacts,
-  kept: readonly KeptAggregate[],
-): Fragment {
+export function foldEvent(fragment: Fragment | undefined, facts: EventFacts, kept: KeptAggregates): Fragment {
   const one = fragmentOf(facts, kept)
   if (!fragment) return one
-  return cap(joinFragments(dropForgotten(fragment, kept), one), facts.event.identifiers[0]?.id)
+  const joined = joinFragments(dropForgotten(fragment, kept), one)
+  const aggregates = one.aggregates.length === 0 ? joined.aggregates : joined.aggregates.map(kept.trim)
+  return cap({ ...joined, aggregates }, facts.event.identifiers[0]?.id)
 }
+
+/**
+ * Adds aggregates of events that came before their adoption (A5). `undefined` when there is nothing to add: a second
+ * time, or by a job that something newer has overtaken.
+ */
+export function fillFragment(
+  fragment: Fragment,
+  aggregates: readonly Aggregate[],
+  kept: KeptAggregates,
+): Fragment | undefined {
+  const filled = new Set(fragment.aggregates.filter((each) => each.filled).map(filledName))
+  const missing = aggregates.filter((each) => kept.keeps(each) && !filled.has(filledName(each)))
+  if (missing.length === 0) return undefined
+  const before = missing.map((each) => ({ ...each, filled: true })).sort(compareAggregates)
+  return {
+    ...fragment,
+    aggregates: mergeSorted(fragment.aggregates, before, compareAggregates, addAggregates).map(kept.trim),
+  }
+}
+
+const filledName = ({ document, hash, job }: Aggregate) => `${document}@${hash}@${job}`
 
 /** Two fragments over different events as one, without caps: what a profile folds its parts with. */
 export function joinFragments(a: Fragment, b: Fragment): Fragment {
@@ -117,12 +136,7 @@ export function joinFragments(a: Fragment, b: Fragment): Fragment {
       (x, y) => compareText(x.id, y.id),
       joinIdentifiers,
     ),
-    aggregates: mergeSorted(
-      a.aggregates,
-      b.aggregates,
-      (x, y) => compareText(x.document, y.document) || compareText(x.hash, y.hash),
-      addAggregates,
-    ),
+    aggregates: mergeSorted(a.aggregates, b.aggregates, compareAggregates, addAggregates),
     consents: mergeSorted(
       a.consents,
       b.consents,
@@ -155,15 +169,10 @@ function laterConsent(a: ConsentValue, b: ConsentValue): ConsentValue {
   return order >= 0 ? a : b
 }
 
-function dropForgotten(fragment: Fragment, kept: readonly KeptAggregate[]): Fragment {
-  const isKept = (aggregate: Aggregate) =>
-    kept.some(
-      (each) =>
-        each.document === aggregate.document && each.hash === aggregate.hash && each.job === aggregate.job,
-    )
-  return fragment.aggregates.every(isKept)
+function dropForgotten(fragment: Fragment, kept: KeptAggregates): Fragment {
+  return fragment.aggregates.every(kept.keeps)
     ? fragment
-    : { ...fragment, aggregates: fragment.aggregates.filter(isKept) }
+    : { ...fragment, aggregates: fragment.aggregates.filter(kept.keeps) }
 }
 
 function cap(fragment: Fragment, anchor: string | undefined): Fragment {
@@ -182,24 +191,4 @@ function capIdentifiers(identifiers: IdentifierSeen[], anchor: string | undefine
   if (identifiers.length <= MAX_IDENTIFIERS_PER_FRAGMENT) return identifiers
   const first = identifiers.filter((each) => each.id !== anchor).slice(0, MAX_IDENTIFIERS_PER_FRAGMENT - 1)
   return identifiers.filter((each) => each.id === anchor || each.id <= (first.at(-1)?.id ?? ''))
-}
-
-/** Merges two lists sorted by `compare` with no key twice; equal keys are joined. */
-function mergeSorted<T>(
-  a: readonly T[],
-  b: readonly T[],
-  compare: (a: T, b: T) => number,
-  join: (a: T, b: T) => T,
-): T[] {
-  const out: T[] = []
-  let [i, j] = [0, 0]
-  while (i < a.length && j < b.length) {
-    const order = compare(a[i]!, b[j]!)
-    if (order < 0) out.push(a[i++]!)
-    else if (order > 0) out.push(b[j++]!)
-    else out.push(join(a[i++]!, b[j++]!))
-  }
-  for (; i < a.length; i++) out.push(a[i]!)
-  for (; j < b.length; j++) out.push(b[j]!)
-  return out
 }

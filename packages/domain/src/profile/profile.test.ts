@@ -1,26 +1,21 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { canonicalJsonText } from './canonicalJson.ts'
-import { keepAggregate } from './aggregate.ts'
+import { keepAggregates } from '../aggregate/keepAggregates.ts'
+import { everyAggregate, everyTrait } from '../aggregate/testing/everyAggregate.ts'
 import { type FoldableEvent, eventFacts } from './eventFacts.ts'
 import { type Fragment, foldEvent } from './fragment.ts'
 import { type FoldOptions, type ProfilePart, foldProfile } from './profile.ts'
 import { publicProfile } from './publicProfile.ts'
 import { anchors, arbitraryEvents } from './testing/arbitraryEvents.ts'
 
-const kept = [
-  keepAggregate({ document: 'trait/orders', hash: 'h1', kind: 'count', event: 'Order Completed' }, 1),
-  keepAggregate(
-    { document: 'trait/spend', hash: 'h2', kind: 'sum', event: 'Order Completed', path: 'properties.total' },
-    1,
-  ),
-]
+const kept = keepAggregates(everyAggregate)
+/** Of every test: what happened in the first days has left the windows, what happened on the fifth has not. */
+const NOW_MS = 5 * 86_400_000 + 1_000
 const options: FoldOptions = {
   preferences: new Map([['plan', ['crm']]]),
-  computed: [
-    { id: 'orders', hash: 'h1', job: 1, kind: 'count' },
-    { id: 'spend', hash: 'h2', job: 1, kind: 'sum' },
-  ],
+  computed: everyTrait,
+  nowMs: NOW_MS,
 }
 
 /** Folds events into fragments by anchor, in the order given. */

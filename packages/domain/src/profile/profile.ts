@@ -1,12 +1,15 @@
 /**
  * A profile: a fold over the parts of one profile id.
  *
- *  R1. It is a function of the set of parts, of the preferences and of the computed traits in force; never of order.
+ *  R1. It is a function of the set of parts, of the preferences, of the computed traits in force and, for their
+ *      windows, of the moment; never of order.
  *  R2. Its identifiers are those among the keys of its parts. Their values come from its own fragments only: an
  *      e-mail that a fragment of this person once carried, but that belongs to somebody else, is not shown here.
  *  R3. Consent: the latest per (purpose, source), then the most restrictive of the sources.
  */
-import { type Aggregate, type AggregateKind, aggregateValue } from './aggregate.ts'
+import { type Aggregate } from '../aggregate/aggregate.ts'
+import { type AggregateDefinition } from '../aggregate/aggregateDefinition.ts'
+import { aggregateValue } from '../aggregate/aggregateValue.ts'
 import { MAX_IDENTIFIERS_PER_PROFILE, MAX_TRAITS_PER_PROFILE } from './caps.ts'
 import { compareText } from './canonicalJson.ts'
 import { type Fragment, type TraitValue, joinFragments } from './fragment.ts'
@@ -18,13 +21,12 @@ export interface ProfilePart {
   readonly fragment?: Fragment | undefined
 }
 
-/** A computed trait in force. */
+/** A computed trait in force: its aggregate, and the job that adopted it. */
 export interface ComputedTrait {
   /** Id of the Trait document: its name in `computed`. */
   readonly id: string
-  readonly hash: string
+  readonly aggregate: AggregateDefinition
   readonly job: number
-  readonly kind: AggregateKind
 }
 
 export interface Profile {
@@ -47,6 +49,8 @@ export interface Profile {
 export interface FoldOptions {
   readonly preferences: Preferences
   readonly computed: readonly ComputedTrait[]
+  /** The moment that windows look back from, ms since 1970. */
+  readonly nowMs: number
 }
 
 /** Undefined when no event was ever folded into any of the parts. */
@@ -60,17 +64,19 @@ export function foldProfile(parts: readonly ProfilePart[], options: FoldOptions)
     .map(({ type, value }) => ({ type, value }))
     .sort((a, b) => compareText(a.type, b.type) || compareText(a.value, b.value))
   const traits = foldTraits(all.traits, options.preferences)
+  const computed = computedOf(all.aggregates, options)
   return {
     firstSeenMs: all.firstSeenMs,
     lastSeenMs: all.lastSeenMs,
     events: all.events,
     identifiers: identifiers.slice(0, MAX_IDENTIFIERS_PER_PROFILE),
     traits: traits.slice(0, MAX_TRAITS_PER_PROFILE),
-    computed: computedOf(all.aggregates, options.computed),
+    computed: computed.map(({ id, json }) => ({ id, json })),
     consent: consentOf(all),
     aggregates: all.aggregates,
     truncated:
       all.truncated ||
+      computed.some(({ truncated }) => truncated) ||
       identifiers.length > MAX_IDENTIFIERS_PER_PROFILE ||
       traits.length > MAX_TRAITS_PER_PROFILE,
   }
@@ -85,11 +91,15 @@ export function findAggregate(
   )
 }
 
-function computedOf(aggregates: readonly Aggregate[], traits: readonly ComputedTrait[]): Profile['computed'] {
-  return traits
-    .flatMap(({ id, hash, job, kind }) => {
-      const json = aggregateValue(kind, findAggregate(aggregates, { document: `trait/${id}`, hash, job }))
-      return json === undefined ? [] : [{ id, json }]
+function computedOf(
+  aggregates: readonly Aggregate[],
+  { computed, nowMs }: FoldOptions,
+): { id: string; json: string; truncated: boolean }[] {
+  return computed
+    .flatMap(({ id, aggregate, job }) => {
+      const { document, hash } = aggregate
+      const value = aggregateValue(aggregate, findAggregate(aggregates, { document, hash, job }), nowMs)
+      return value ? [{ id, ...value }] : []
     })
     .sort((a, b) => compareText(a.id, b.id))
 }

@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { type JsonObject } from '../event/json.ts'
 import { canonicalJsonText } from './canonicalJson.ts'
-import { keepAggregate } from './aggregate.ts'
+import { keepAggregates } from '../aggregate/keepAggregates.ts'
+import { everyAggregate, everyTrait } from '../aggregate/testing/everyAggregate.ts'
 import { eventFacts } from './eventFacts.ts'
 import { foldEvent } from './fragment.ts'
 import { foldProfile } from './profile.ts'
@@ -10,7 +11,7 @@ import { applyDiff, publicDiff } from './publicDiff.ts'
 import { publicProfile } from './publicProfile.ts'
 import { arbitraryEvents } from './testing/arbitraryEvents.ts'
 
-const kept = [keepAggregate({ document: 'trait/orders', hash: 'h1', kind: 'count', event: 'Viewed' }, 1)]
+const kept = keepAggregates(everyAggregate)
 
 test('applying each change in turn gives the profile as it is now', () => {
   fc.assert(
@@ -21,7 +22,8 @@ test('applying each change in turn gives the profile as it is now', () => {
         fragment = foldEvent(fragment, eventFacts(event), kept)
         const profile = foldProfile([{ identifierId: event.identifiers[0]!.id, fragment }], {
           preferences: new Map(),
-          computed: [{ id: 'orders', hash: 'h1', job: 1, kind: 'count' }],
+          computed: everyTrait,
+          nowMs: event.timeMs,
         })!
         const after = publicProfile({
           profileId: 'p',

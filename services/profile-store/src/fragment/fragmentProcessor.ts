@@ -5,6 +5,7 @@
  *  G2. One record per identifier, profile and batch: what a batch did to a fragment is sent once, at its end.
  *  G3. Records of one identifier to one profile are in order: this task is their only writer.
  *  G4. Every event is folded once or skipped with a reason; each skip is a record, sent with the batch.
+ *  G5. What a back-fill adds to an aggregate counts once, and only for the job the aggregate belongs to.
  *
  * What is sent when the tag of an identifier goes from one profile to another:
  *
@@ -14,13 +15,13 @@
  */
 import { topics, profileIdOf } from '@tributary/contracts'
 import { type Control, ControlStep } from '@tributary/contracts/generated/tributary/job/v1/control'
-import { type Event, EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
+import { type Event, EventRecord, type Fill } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
 import { Assignment } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { type FragmentRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
 import { type InputRecord, type Processor, type StepContext } from '@tributary/stream-runtime'
-import { type KeptAggregate, eventFacts, foldEvent, keepAggregate } from '@tributary/domain'
-import { adopt, ownedAggregates, retire } from '../adoption.ts'
+import { type KeptAggregates, eventFacts, fillFragment, foldEvent, keepAggregates } from '@tributary/domain'
+import { adopt, highestJob, ownedAggregates, retire } from '../adoption.ts'
 import { answered } from '../answered.ts'
 import { expireSeen, see } from './deduplication.ts'
 import { fragmentAdoption, fragmentRows } from './fragmentRows.ts'
@@ -34,17 +35,15 @@ export interface FragmentCounts {
   controls: number
 }
 
-const emptyRow: FragmentRow = { identifierType: '', generation: 0, tag: '' }
+const emptyRow: FragmentRow = { identifierType: '', generation: 0, tag: '', fillsFromJob: 0 }
 
 export function createFragmentProcessor(observe: (counts: FragmentCounts) => void): Processor {
   const changed = new ChangedFragments()
   let counts: FragmentCounts = { folded: 0, skipped: {}, controls: 0 }
-  let kept: readonly KeptAggregate[] | undefined
+  let kept: KeptAggregates | undefined
 
-  function keptAggregates(context: StepContext): readonly KeptAggregate[] {
-    kept ??= ownedAggregates(context, fragmentAdoption).map(({ definition, job }) =>
-      keepAggregate(definition, job),
-    )
+  function keptAggregates(context: StepContext): KeptAggregates {
+    kept ??= keepAggregates(ownedAggregates(context, fragmentAdoption))
     return kept
   }
 
@@ -110,7 +109,8 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
       changed.erase(identifierId, row, change)
       // Told of its new profile only when that is another's: its own comes into being with its next event.
       const tag = profileId === profileIdOf(identifierId, generation) ? '' : profileId
-      rows.put(identifierId, { identifierType: type, generation, tag })
+      const fillsFromJob = highestJob(context, fragmentAdoption) + 1
+      rows.put(identifierId, { identifierType: type, generation, tag, fillsFromJob })
       return
     }
     if (row.tag === profileId) return
@@ -122,10 +122,25 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
   function takeControl(context: StepContext, control: Control, record: InputRecord): void {
     if (control.step === ControlStep.CONTROL_STEP_ADOPT) adopt(context, fragmentAdoption, control)
     else if (control.step === ControlStep.CONTROL_STEP_RETIRE) retire(context, fragmentAdoption, control)
-    else return
+    else if (control.step !== ControlStep.CONTROL_STEP_FILLED) return
     counts.controls++
     kept = undefined
-    context.send(answered(control, record))
+    // The skips of everything before this record have been sent, in this batch or in one before.
+    const skipped = context.nextSeq(topics.skipped, context.partition) - 1
+    context.send(answered(control, record, skipped))
+  }
+
+  /** G5. */
+  function takeFill(context: StepContext, { job, anchor, aggregates }: Fill): void {
+    counts.controls++
+    const rows = context.table(fragmentRows)
+    const row = rows.get(anchor)
+    // No row: its events were skipped, or erased; there is nothing to add to.
+    if (!row?.fragment || job < row.fillsFromJob) return
+    const fragment = fillFragment(row.fragment, aggregates, keptAggregates(context))
+    if (!fragment) return
+    changed.remember(anchor, row)
+    rows.put(anchor, { ...row, fragment })
   }
 
   return {
@@ -139,6 +154,7 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
       const read = EventRecord.decode(input.record.value).record
       if (read?.$case === 'event') takeEvent(context, read.value, record)
       else if (read?.$case === 'control') takeControl(context, read.value, record)
+      else if (read?.$case === 'fill') takeFill(context, read.value)
     },
     endBatch(context) {
       changed.send(context)

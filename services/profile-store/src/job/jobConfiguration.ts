@@ -6,15 +6,19 @@ import {
   canonicalJson,
   documentName,
   resolverRules,
+  traitAggregate,
 } from '@tributary/configuration'
 import {
   type HashIdentifier,
   type NormalisePhone,
+  type AggregateDefinition,
   MAX_AGGREGATES,
+  MAX_KEPT_BYTES,
   compileAudience,
+  keptBytes,
   normaliseIdentifier,
 } from '@tributary/domain'
-import { hashText, traitAggregate } from '../adoption.ts'
+import { hashText } from '../adoption.ts'
 import { type JobConfiguration } from './jobProcessor.ts'
 import { type NewDocument } from './jobRows.ts'
 
@@ -25,7 +29,7 @@ export function jobConfiguration(
 ): JobConfiguration {
   const documents: NewDocument[] = []
   const refused: string[] = []
-  const aggregates = new Set<string>()
+  const aggregates = new Map<string, number>()
   for (const [name, { hash, document }] of workspace.documents) {
     const needed = neededAggregates(document as TraitDocument | AudienceDocument, hash)
     if (needed === undefined) continue
@@ -33,13 +37,15 @@ export function jobConfiguration(
       refused.push(`${name}: ${needed}`)
       continue
     }
-    if (new Set([...aggregates, ...needed]).size > MAX_AGGREGATES) {
+    const more = new Map([...aggregates, ...needed.map((each) => [each.document, keptBytes(each)] as const)])
+    const bytes = [...more.values()].reduce((sum, each) => sum + each, 0)
+    if (more.size > MAX_AGGREGATES || bytes > MAX_KEPT_BYTES) {
       refused.push(
-        `${name}: traits and audiences together need more than ${MAX_AGGREGATES} aggregates; remove some of them`,
+        `${name}: traits and audiences together need more than ${MAX_AGGREGATES} aggregates or ${MAX_KEPT_BYTES} bytes of a person; remove some of them`,
       )
       continue
     }
-    for (const each of needed) aggregates.add(each)
+    for (const [each, size] of more) aggregates.set(each, size)
     documents.push({ document: name, hash, definition: canonicalJson(document) })
   }
   const { configOffset: _offset, ...rules } = resolverRules(
@@ -51,20 +57,18 @@ export function jobConfiguration(
   return { documents, refused, rules }
 }
 
-/** Names of the aggregates; a text says why it cannot be; undefined for what no task adopts. */
+/** The aggregates; a text says why it cannot be; undefined for what no task adopts. */
 function neededAggregates(
   document: TraitDocument | AudienceDocument,
   hash: string,
-): readonly string[] | string | undefined {
+): readonly AggregateDefinition[] | string | undefined {
   if (document.kind === 'Audience') {
     const compiled = compileAudience(document.where, hashText)
-    return 'notYet' in compiled
-      ? `not yet: ${compiled.notYet}`
-      : compiled.aggregates.map((each) => each.document)
+    return 'notYet' in compiled ? `not yet: ${compiled.notYet}` : compiled.aggregates
   }
   if (document.kind !== 'Trait' || document.prefer) return undefined
   const aggregate = traitAggregate(document, hash)
-  return aggregate ? [aggregate.document] : 'not yet: this kind of computed trait'
+  return aggregate ? [aggregate] : 'not yet: this kind of computed trait'
 }
 
 function blockedIds(

@@ -29,6 +29,7 @@ const steps = {
   [ControlStep.CONTROL_STEP_ADOPT]: 'adopt',
   [ControlStep.CONTROL_STEP_SWITCH]: 'switch',
   [ControlStep.CONTROL_STEP_RETIRE]: 'retire',
+  [ControlStep.CONTROL_STEP_FILLED]: 'filled',
   [ControlStep.CONTROL_STEP_UNSPECIFIED]: '',
 }
 
@@ -65,7 +66,10 @@ function answer(driver: Driver, controls: readonly Said[]): Said[] {
   for (const { job, document, hash, step, topic, partition } of controls)
     driver.record(topics.jobs, {
       value: JobRecord.encode({
-        record: { $case: 'answered', value: { job, document, hash, step, topic, partition, offset: 0 } },
+        record: {
+          $case: 'answered',
+          value: { job, document, hash, step, topic, partition, offset: 0, skipped: 0 },
+        },
       }).finish(),
     })
   return said(driver, driver.endBatch())

@@ -2,20 +2,15 @@
 import {
   type CompiledAudience,
   type ComputedTrait,
-  type FoldOptions,
+  type OwnedAggregate,
+  type Preferences,
   type JudgedProfile,
   type Profile,
   judgedProfile,
 } from '@tributary/domain'
-import { type TraitDocument } from '@tributary/configuration'
+import { type TraitDocument, traitAggregate } from '@tributary/configuration'
 import { type StepContext } from '@tributary/stream-runtime'
-import {
-  type AdoptedDocument,
-  allRows,
-  compiledAudience,
-  ownedAggregates,
-  traitAggregate,
-} from '../adoption.ts'
+import { type AdoptedDocument, allRows, compiledAudience, ownedAggregates } from '../adoption.ts'
 import { type PreferRow, preferRows, profileAdoption } from './profileRows.ts'
 
 export interface AudienceInForce {
@@ -25,7 +20,10 @@ export interface AudienceInForce {
 }
 
 export interface Definitions {
-  readonly fold: FoldOptions
+  readonly preferences: Preferences
+  readonly computed: readonly ComputedTrait[]
+  /** Aggregates that change though nothing happens. */
+  readonly windowed: readonly OwnedAggregate[]
   /** Sorted by id. */
   readonly audiences: readonly AudienceInForce[]
   readonly judged: (profile: Profile) => JudgedProfile
@@ -35,18 +33,14 @@ export interface Definitions {
 
 export function readDefinitions(context: StepContext): Definitions {
   const prefer: PreferRow = context.table(preferRows).get('prefer') ?? {}
-  const jobs = new Map(
-    ownedAggregates(context, profileAdoption).map(({ definition, job }) => [
-      `${definition.document}@${definition.hash}`,
-      job,
-    ]),
-  )
+  const owned = ownedAggregates(context, profileAdoption)
+  const jobs = new Map(owned.map(({ definition, job }) => [`${definition.document}@${definition.hash}`, job]))
   const inForce = newest(allRows(context.table(profileAdoption.adopted)))
   const computed = inForce.flatMap(({ definition, hash }): ComputedTrait[] => {
     if (definition.kind !== 'Trait') return []
     const aggregate = traitAggregate(definition, hash)
     const job = aggregate && jobs.get(`${aggregate.document}@${hash}`)
-    return job === undefined ? [] : [{ id: definition.id, hash, job, kind: aggregate!.kind }]
+    return job === undefined ? [] : [{ id: definition.id, aggregate: aggregate!, job }]
   })
   const audiences = inForce.flatMap(({ definition, hash }): AudienceInForce[] => {
     if (definition.kind !== 'Audience') return []
@@ -55,10 +49,9 @@ export function readDefinitions(context: StepContext): Definitions {
   })
   const hashes = new Map(inForce.map(({ document, hash }) => [document, hash]))
   return {
-    fold: {
-      preferences: new Map(Object.entries(prefer).map(([trait, { sources }]) => [trait, sources])),
-      computed,
-    },
+    preferences: new Map(Object.entries(prefer).map(([trait, { sources }]) => [trait, sources])),
+    computed,
+    windowed: owned.filter(({ definition }) => definition.within),
     audiences,
     judged: (profile) =>
       judgedProfile(profile, computed, (document) =>

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { KEY_SEPARATOR, type ProfileChangeRecord, topics } from '@tributary/contracts'
 import { type Control, ControlStep, JobRecord } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { type Part, PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
-import { eventFacts, fragmentOf } from '@tributary/domain'
+import { eventFacts, fragmentOf, keepAggregates } from '@tributary/domain'
 import { type OutputRecord } from '@tributary/stream-runtime'
 import { createProcessorDriver } from '@tributary/stream-runtime/testing'
 import { readEvent } from '../fragment/readEvent.ts'
@@ -28,7 +28,12 @@ function say(driver: Driver, name: string, action: Part['action'], to = home(nam
 
 function put(driver: Driver, name: string, to?: string): void {
   const event = readEvent(eventOf({ messageId: `m-${name}`, identifiers: [name] }))
-  say(driver, name, { $case: 'put', value: { fragment: fragmentOf(eventFacts(event), []) } }, to)
+  say(
+    driver,
+    name,
+    { $case: 'put', value: { fragment: fragmentOf(eventFacts(event), keepAggregates([])) } },
+    to,
+  )
 }
 
 function control(driver: Driver, change: Partial<Control>): void {

@@ -8,6 +8,7 @@
  *  H3. What is published is a function of the parts and of the definitions in force.
  *  H4. After a definition has changed every profile is judged anew, some in each batch, while events flow; the job
  *      task is answered when the last one has been.
+ *  H5. A window that moves changes the profile on time, though nothing arrives (windows.ts).
  */
 import { KEY_SEPARATOR, parseProfileId } from '@tributary/contracts'
 import { type Control, ControlStep } from '@tributary/contracts/generated/tributary/job/v1/control'
@@ -19,8 +20,9 @@ import { answered } from '../answered.ts'
 import { type ChangedProfile, addPart, unchangedProfile } from './changedProfiles.ts'
 import { type Definitions, inForceText, preferences, readDefinitions } from './definitions.ts'
 import { partRows, preferRows, profileAdoption } from './profileRows.ts'
-import { publishProfile } from './publishProfile.ts'
+import { type PublishInput, publishProfile } from './publishProfile.ts'
 import { advanceSweep, beginSweep } from './sweep.ts'
+import { dueProfiles, keepClock, readClock } from './windows.ts'
 
 /** A change as it was published, for those who watch. */
 export interface PublishedChange {
@@ -85,9 +87,15 @@ export function createProfileProcessor(
     beginSweep(context)
   }
 
-  function publish(context: StepContext, profileId: string, profile: ChangedProfile, swept: boolean): void {
+  function publish(
+    context: StepContext,
+    profileId: string,
+    profile: ChangedProfile,
+    occasion: PublishInput['occasion'],
+  ): void {
     definitions ??= readDefinitions(context)
-    publishProfile({ context, profileId, changed: profile, definitions, nowMs, swept, observations })
+    if (definitions.windowed.length > 0) keepClock(context, nowMs)
+    publishProfile({ context, profileId, changed: profile, definitions, nowMs, occasion, observations })
   }
 
   return {
@@ -112,10 +120,13 @@ export function createProfileProcessor(
       }
     },
     endBatch(context) {
-      for (const [profileId, profile] of changed) publish(context, profileId, profile, false)
+      nowMs = readClock(context, nowMs)
+      for (const [profileId, profile] of changed) publish(context, profileId, profile, 'parts')
       advanceSweep(context, (profileId) => {
-        if (!changed.has(profileId)) publish(context, profileId, unchangedProfile(), true)
+        if (!changed.has(profileId)) publish(context, profileId, unchangedProfile(), 'definition')
       })
+      for (const profileId of dueProfiles(context, nowMs))
+        publish(context, profileId, unchangedProfile(), 'time')
       changed = new Map()
       observe(observations)
       observations = nothingObserved()

@@ -3,7 +3,7 @@ import { type Answered } from '@tributary/contracts/generated/tributary/job/v1/c
 import { PartRow, ProfileRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
 import { type TableSpec } from '@tributary/stream-runtime'
 import { adoptionTables } from '../adoption.ts'
-import { jsonCodec, protoCodec } from '../codecs.ts'
+import { bytesCodec, jsonCodec, protoCodec } from '../codecs.ts'
 
 const changeLog = topics.profileState
 
@@ -46,6 +46,12 @@ export interface Sweep {
   /** What to tell the job task when all have been. */
   readonly answers: readonly Answered[]
 }
+
+/** "clock" → the moment windows were last judged at, ms since 1970: never goes back. */
+export const clockRows: TableSpec<number> = { name: 'clock', changeLog, codec: jsonCodec<number>() }
+
+/** "<time due, 15 digits>|<profile id>" → nothing: what a tick has to look at, the earliest first. */
+export const dueRows: TableSpec<Uint8Array> = { name: 'due', changeLog, codec: bytesCodec }
 
 /** "sweep" → one row while profiles are judged anew after a definition changed. */
 export const sweepRows: TableSpec<Sweep> = { name: 'sweep', changeLog, codec: jsonCodec<Sweep>() }

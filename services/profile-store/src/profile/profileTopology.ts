@@ -6,7 +6,16 @@ import {
   type ProfileObservations,
   createProfileProcessor,
 } from './profileProcessor.ts'
-import { counterRows, partRows, preferRows, profileAdoption, profileRows, sweepRows } from './profileRows.ts'
+import {
+  clockRows,
+  counterRows,
+  dueRows,
+  partRows,
+  preferRows,
+  profileAdoption,
+  profileRows,
+  sweepRows,
+} from './profileRows.ts'
 
 export function profileTopology(sink: BatchSink<ProfileObservations>): Topology<ProfileConfiguration> {
   return {
@@ -18,6 +27,8 @@ export function profileTopology(sink: BatchSink<ProfileObservations>): Topology<
       counterRows,
       preferRows,
       sweepRows,
+      clockRows,
+      dueRows,
       profileAdoption.adopted,
       profileAdoption.highestJob,
       profileAdoption.aggregates,

@@ -37,10 +37,10 @@ export type Told = Pick<ProfileRow, 'version' | 'publicJson' | 'mergedInto'>
 /** Every record names the service, so that ids are unique per source as CloudEvents asks. */
 const SOURCE = '/tributary/profile-store'
 
-export function reasonOf({ swept, changed }: PublishInput): ChangeReason {
+export function reasonOf({ occasion, changed }: PublishInput): ChangeReason {
   if (changed.erased) return 'erasure'
   if (changed.change) return 'identity'
-  return swept ? 'definition' : 'event'
+  return occasion === 'parts' ? 'event' : occasion
 }
 
 /** Time of the change: that of the newest input, never before the last change of the partition. */

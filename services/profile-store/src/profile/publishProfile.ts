@@ -25,6 +25,7 @@ import { type Definitions } from './definitions.ts'
 import { judgeAudiences, leaveAudiences } from './judgeAudiences.ts'
 import { type ProfileObservations } from './profileProcessor.ts'
 import { counterRows, partRows, profileRows } from './profileRows.ts'
+import { moveDue, nextDue } from './windows.ts'
 import { type Publication, tellGone, tellMerged, tellProfile } from './publication.ts'
 
 export interface PublishInput {
@@ -33,8 +34,8 @@ export interface PublishInput {
   readonly changed: ChangedProfile
   readonly definitions: Definitions
   readonly nowMs: number
-  /** Judged anew because a definition changed, not because of a part. */
-  readonly swept: boolean
+  /** What it is judged for: parts of it, a definition that changed, or a window that moved. */
+  readonly occasion: 'parts' | 'definition' | 'time'
   readonly observations: ProfileObservations
 }
 
@@ -47,6 +48,7 @@ const emptyRow: ProfileRow = {
   lead: '',
   mergedInto: '',
   audiences: {},
+  dueMs: 0,
 }
 
 export function publishProfile(input: PublishInput): void {
@@ -62,12 +64,14 @@ export function publishProfile(input: PublishInput): void {
   ].map(([key, { fragment }]) => ({ identifierId: key.slice(profileId.length + 1), fragment }))
   const wasAlive = row.publicJson !== ''
   const profile =
-    foldProfile(parts, definitions.fold) ??
+    foldProfile(parts, { ...definitions, nowMs: input.nowMs }) ??
     (staysAlive(profileId, row, parts) ? emptyProfile(row) : undefined)
   const publication: Publication = { ...input, row }
+  const dueMs = profile ? nextDue(profile, definitions.windowed, input.nowMs) : 0
+  moveDue(context, profileId, row.dueMs, dueMs)
 
   let next: ProfileRow
-  if (profile) next = alive(publication, profile, definitions)
+  if (profile) next = { ...alive(publication, profile, definitions), dueMs }
   else if (wasAlive) next = gone(publication)
   else next = waiting(publication)
   if (next !== known && (known || !isEmpty(next))) rows.put(profileId, next)

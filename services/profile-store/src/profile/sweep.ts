@@ -17,7 +17,7 @@ export function beginSweep(
   if (cause) {
     const { job, document, hash, step } = cause.control
     const { topic, partition, offset } = cause.record
-    answers.push({ job, document, hash, step, topic: topic.name, partition, offset })
+    answers.push({ job, document, hash, step, topic: topic.name, partition, offset, skipped: 0 })
   }
   sweeps.put('sweep', { after: '', answers })
 }

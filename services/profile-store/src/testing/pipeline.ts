@@ -36,6 +36,8 @@ export interface Pipeline {
   configure(offset: number, jobs: JobConfiguration, profiles: ProfileConfiguration): void
   /** Runs until nothing is left to read. */
   settle(choices?: Choices): void
+  /** Time passes, for the profile tasks. */
+  tick(nowMs: number): void
   restart(): void
   /** Everything ever sent to a topic, partition by partition. */
   sent(topic: TopicSpec): PipelineRecord[][]
@@ -47,7 +49,7 @@ export interface Pipeline {
 
 const counts: PartitionCounts = { identifier: 3, profile: 2, delivery: 1 }
 /** Of every test: 2026-01-01. */
-const START_MS = 1_767_225_600_000
+export const START_MS = 1_767_225_600_000
 
 interface Queue {
   readonly topic: TopicSpec
@@ -163,6 +165,12 @@ export function createPipeline(): Pipeline {
         route(driver.endBatch(), chosen.partition)
         sendOutbox()
       }
+    },
+    tick(nowMs) {
+      profiles.forEach((driver, partition) => {
+        driver.tick(nowMs)
+        route(driver.endBatch(), partition)
+      })
     },
     restart() {
       for (const driver of [...fragments, ...profiles, job]) driver.restart()

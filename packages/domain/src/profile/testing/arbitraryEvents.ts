@@ -30,7 +30,12 @@ export function arbitraryEvents(maxLength: number): fc.Arbitrary<FoldableEvent[]
         sourceId: fc.constantFrom('web', 'crm'),
         type: fc.constantFrom('track', 'identify', 'group', 'page'),
         name: fc.constantFrom('Order Completed', 'Viewed', ''),
-        timeMs: fc.integer({ min: 1_000, max: 1_004 }),
+        timeMs: fc
+          .tuple(
+            fc.constantFrom(0, 3_599_999, 3_600_000, 86_400_000, 2 * 86_400_000, 5 * 86_400_000),
+            fc.nat(4),
+          )
+          .map(([base, ms]) => base + ms),
         identifiers: fc.uniqueArray(fc.constantFrom(...anchors), {
           minLength: 1,
           maxLength: 3,
