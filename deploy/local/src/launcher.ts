@@ -35,6 +35,8 @@ export interface LauncherOptions {
   documents?: string
   /** Further arguments of that `tributary apply`: `--set NAME=VALUE`, `--wait`. */
   applyArgs?: readonly string[]
+  /** Services as `make build` has compiled them, instead of their source. */
+  compiled?: boolean
   log?: Log
 }
 
@@ -70,6 +72,7 @@ export async function startServices(stack: StackAddresses, options: LauncherOpti
     logsDir = join(dataDir, 'logs'),
     documents,
     applyArgs = [],
+    compiled = false,
     log = () => undefined,
   } = options
   const instances: readonly ServiceInstance[] = options.services ?? SERVICES.map((service) => ({ service }))
@@ -88,7 +91,14 @@ export async function startServices(stack: StackAddresses, options: LauncherOpti
   log(`starting ${instances.map(({ service, instance }) => instance ?? service).join(', ')} …`)
   const started = await Promise.allSettled(
     instances.map(({ service, instance = service, settings: own = {} }) =>
-      startServiceProcess({ service, instance, settings: { ...settings, ...own }, dataDir, logsDir }),
+      startServiceProcess({
+        service,
+        instance,
+        settings: { ...settings, ...own },
+        dataDir,
+        logsDir,
+        compiled,
+      }),
     ),
   )
   const services = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))

@@ -44,6 +44,8 @@ export interface ServiceProcessOptions {
   settings: Record<string, string>
   dataDir: string
   logsDir: string
+  /** Runs what \`make build\` has compiled, as the image does, instead of the source. */
+  compiled?: boolean
 }
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
@@ -66,11 +68,13 @@ export async function startServiceProcess(options: ServiceProcessOptions): Promi
     const started = await startChildProcess({
       name: instance,
       command: process.execPath,
-      args: [
-        '--conditions=tributary-source',
-        '--disable-warning=ExperimentalWarning',
-        `services/${service}/src/main.ts`,
-      ],
+      args: options.compiled
+        ? [`services/${service}/dist/main.js`]
+        : [
+            '--conditions=tributary-source',
+            '--disable-warning=ExperimentalWarning',
+            `services/${service}/src/main.ts`,
+          ],
       cwd: ROOT,
       env: {
         ...serviceEnvironment(options.settings),
