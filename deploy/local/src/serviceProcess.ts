@@ -44,7 +44,7 @@ export interface ServiceProcessOptions {
   settings: Record<string, string>
   dataDir: string
   logsDir: string
-  /** Runs what \`make build\` has compiled, as the image does, instead of the source. */
+  /** Runs what `make build` has compiled, with the image's settings, instead of the source. */
   compiled?: boolean
 }
 
@@ -69,7 +69,7 @@ export async function startServiceProcess(options: ServiceProcessOptions): Promi
       name: instance,
       command: process.execPath,
       args: options.compiled
-        ? [`services/${service}/dist/main.js`]
+        ? ['--max-semi-space-size=8', `services/${service}/dist/main.js`]
         : [
             '--conditions=tributary-source',
             '--disable-warning=ExperimentalWarning',
