@@ -89,9 +89,10 @@ function foldPartitions(log: SimulatedLog, counts: PartitionCounts): FoldedParti
   for (let partition = 0; partition < counts.identifier; partition++) {
     const seen = new Set<string>()
     const adoption = new PlainAdoption()
-    for (const { value } of log.all(topics.events, partition)) {
-      const { record } = EventRecord.decode(value!)
-      if (record?.$case === 'control') adoption.take(record.value)
+    const records = log.all(topics.events, partition).map(({ value }) => EventRecord.decode(value!).record)
+    // What was adopted late is filled from the log: in the end it counts every event, as if it had always been there.
+    for (const record of records) if (record?.$case === 'control') adoption.take(record.value)
+    for (const record of records) {
       if (record?.$case !== 'event') continue
       const event = record.value
       accepted++
@@ -121,6 +122,7 @@ class PlainAdoption {
     if ((this.#highest.get(document) ?? -1) > job) return
     this.#highest.set(document, job)
     const name = `${document}@${hash}`
+    if (step === ControlStep.CONTROL_STEP_FILLED) return
     if (step === ControlStep.CONTROL_STEP_ADOPT) {
       if (this.#adopted.has(name)) return
       this.#adopted.set(name, aggregatesOf(JSON.parse(definition) as AdoptedDocument['definition'], hash))

@@ -20,9 +20,11 @@ import { createSyncTopology } from '../../services/activation/src/sync/syncTopol
 import { extractorTopology } from '../../services/identity-stitcher/src/extractor/extractorTopology.ts'
 import { resolverTopology } from '../../services/identity-stitcher/src/resolver/resolverTopology.ts'
 import { fragmentTopology } from '../../services/profile-store/src/fragment/fragmentTopology.ts'
+import { createBackFiller } from '../../services/profile-store/src/job/backFiller.ts'
 import { type OutboxSender, createOutboxSender } from '../../services/profile-store/src/job/outboxSender.ts'
 import { jobTopology } from '../../services/profile-store/src/job/jobTopology.ts'
 import { profileTopology } from '../../services/profile-store/src/profile/profileTopology.ts'
+import { createLoggedEvents } from '../../services/profile-store/src/testing/loggedEvents.ts'
 import type { Random } from '../demo/random.ts'
 import type { ProcessPorts } from './processPorts.ts'
 import type { ShopWorkspace } from './shopWorkspaces.ts'
@@ -60,6 +62,7 @@ export const GROUP_PREFIX = 'sim'
 /** As often as the services look by themselves, ms. */
 const PUMP_MS = 250
 const OUTBOX_MS = 5_000
+const BACK_FILL_MS = 500
 
 const unobserved = { opened() {}, computed() {} }
 
@@ -109,6 +112,11 @@ export async function startServiceTasks(options: ServiceOptions): Promise<Runnin
       profileTopology(unobserved),
       feedOf(options.feed, ({ view }) => view.profiles),
     )
+    const produceEvents = (records: readonly { partition: number; value: Uint8Array }[]) =>
+      options.ports.produce(() => {
+        for (const { partition, value } of records)
+          options.log.append(topics.events, partition, { key: null, value })
+      })
     let outbox: OutboxSender | undefined
     const jobs = await start(
       jobTopology(options.counts),
@@ -117,17 +125,25 @@ export async function startServiceTasks(options: ServiceOptions): Promise<Runnin
     )
     const sending = (outbox = createOutboxSender({
       view: () => jobs.view(0),
-      send: (records) =>
-        options.ports.produce(() => {
-          for (const { partition, value } of records)
-            options.log.append(topics.events, partition, { key: null, value })
-        }),
+      send: produceEvents,
       inject: (sent) => jobs.inject(0, sent),
       onFailure: () => {},
     }))
+    const filling = createBackFiller({
+      view: () => jobs.view(0),
+      log: createLoggedEvents({
+        events: (partition) => options.log.all(topics.events, partition),
+        skipped: (partition) => options.log.all(topics.skipped, partition),
+      }),
+      epoch: 1,
+      send: produceEvents,
+      inject: (sent) => jobs.inject(0, sent),
+      onFailure: () => {},
+    })
     stops.push(
       jobs.onCommit(() => sending.wake()),
       every(OUTBOX_MS, () => sending.wake()),
+      every(BACK_FILL_MS, () => filling.wake()),
     )
   }
 

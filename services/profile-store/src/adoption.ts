@@ -53,7 +53,10 @@ export function compiledAudience(audience: AudienceDocument): CompiledAudience |
   return 'notYet' in compiled ? undefined : compiled
 }
 
-function aggregatesOf({ definition, hash }: AdoptedDocument): readonly AggregateDefinition[] {
+export function aggregatesOf({
+  definition,
+  hash,
+}: Pick<AdoptedDocument, 'definition' | 'hash'>): readonly AggregateDefinition[] {
   if (definition.kind === 'Audience') return compiledAudience(definition)?.aggregates ?? []
   const aggregate = traitAggregate(definition, hash)
   return aggregate ? [aggregate] : []

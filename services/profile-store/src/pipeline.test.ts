@@ -85,6 +85,10 @@ const shop = jobs([
   ...Object.entries(traits).map(([id, body]) => trait(id, body)),
 ])
 
+/** Every n-th trait is missing; all are there for 0. */
+const withoutSome = (n: number) =>
+  jobs(shop.documents.filter(({ document }, i) => document.startsWith('audience/') || n === 0 || i % n !== 0))
+
 const computed = shop.documents.flatMap(({ hash, definition }) => {
   const document = JSON.parse(definition) as TraitDocument | AudienceDocument
   if (document.kind === 'Audience') return []
@@ -120,6 +124,8 @@ type Step =
   | { readonly kind: 'settle' }
   | { readonly kind: 'restart' }
   | { readonly kind: 'tick'; readonly nowMs: number }
+  /** A revision of the workspace: with all traits, or with some left out. */
+  | { readonly kind: 'apply'; readonly leaveOut: number }
 
 const eventStep: fc.Arbitrary<Step> = fc.record({
   kind: fc.constant('event' as const),
@@ -158,6 +164,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       kind: fc.constant('tick' as const),
       nowMs: fc.integer({ min: 0, max: 74 }).map((hours) => START_MS + hours * HOUR),
     }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('apply' as const), leaveOut: fc.nat({ max: 6 }) }),
   },
 )
 
@@ -228,6 +238,7 @@ function run(steps: readonly Step[], choices: Choices): Ran {
   const unique: EventGiven[] = []
   const seen = new Set<string>()
   const resolver = createResolver(pipeline)
+  let revision = 0
   for (const each of steps) {
     if (each.kind === 'event') {
       const key = `${each.event.sourceId} ${each.event.messageId} ${each.event.identifiers[0]!}`
@@ -237,8 +248,11 @@ function run(steps: readonly Step[], choices: Choices): Ran {
     } else if (each.kind === 'place') resolver.place(each.name, each.with)
     else if (each.kind === 'settle') pipeline.settle(choices)
     else if (each.kind === 'tick') pipeline.tick(each.nowMs)
+    else if (each.kind === 'apply') pipeline.configure(++revision, withoutSome(each.leaveOut), prefer)
     else pipeline.restart()
   }
+  // In the end every trait is there, whenever it came, went and came back.
+  pipeline.configure(++revision, shop, prefer)
   pipeline.settle(choices)
   pipeline.tick(END_MS)
   return { pipeline, unique, tags: resolver.tags(), assigned: resolver.assigned }
@@ -665,21 +679,22 @@ describe('definitions', () => {
     })
   })
 
-  test('a new trait counts from its adoption on; one that comes back begins anew', () => {
+  test('a new trait counts from the log what came before; one that comes back likewise', () => {
     const pipeline = shopPipeline()
     buy(pipeline, 'm1')
     const more = jobs([...shop.documents, trait('again', { count: { event: 'Order Completed' } })])
     pipeline.configure(5, more, prefer)
     pipeline.settle()
+    expect(stateOf(pipeline).get(home('u1'))).toMatchObject({ computed: { orders: 1, again: 1 } })
     buy(pipeline, 'm2')
-    expect(stateOf(pipeline).get(home('u1'))).toMatchObject({ computed: { orders: 2, again: 1 } })
+    expect(stateOf(pipeline).get(home('u1'))).toMatchObject({ computed: { orders: 2, again: 2 } })
     pipeline.configure(6, shop, prefer)
     pipeline.settle()
     expect(stateOf(pipeline).get(home('u1'))).not.toHaveProperty('computed.again')
     pipeline.configure(7, more, prefer)
     pipeline.settle()
     buy(pipeline, 'm3')
-    expect(stateOf(pipeline).get(home('u1'))).toMatchObject({ computed: { orders: 3, again: 1 } })
+    expect(stateOf(pipeline).get(home('u1'))).toMatchObject({ computed: { orders: 3, again: 3 } })
   })
 
   test('a source that is preferred wins at once on every profile', () => {

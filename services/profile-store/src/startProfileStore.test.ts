@@ -18,6 +18,7 @@ import { createRecordingLogger, noOwners } from '@tributary/service-kit/testing'
 import { createMemoryLog, createMemoryStores } from '@tributary/stream-runtime/testing'
 import { startProfileStore } from './startProfileStore.ts'
 import { viewWorkspace } from './workspaceView.ts'
+import { createLoggedEvents } from './testing/loggedEvents.ts'
 import { type EventGiven, eventOf, identifierId } from './testing/shopPeople.ts'
 
 const stops: (() => Promise<void>)[] = []
@@ -67,6 +68,10 @@ async function start() {
         records.map(({ value }) => ({ key: null, value })),
       )
     },
+    events: createLoggedEvents({
+      events: (partition) => log.committed(topics.events, partition),
+      skipped: (partition) => log.committed(topics.skipped, partition),
+    }),
     counts: { identifier: 1, profile: 1, delivery: 1 },
     groupPrefix: 'cdp',
     nodeId: 'n1',

@@ -4,6 +4,7 @@
  *
  * Stops in this order: gRPC, jobs and their outbox, profiles, fragments.
  */
+import { type FoldedEvents } from '@tributary/clickhouse-log'
 import { type ProcessConfiguration } from '@tributary/configuration'
 import { type PartitionCounts } from '@tributary/contracts'
 import { ProfilePeerServiceClient } from '@tributary/contracts/generated/tributary/profile/v1/profile_peers'
@@ -30,6 +31,8 @@ import { createChangeFeed } from './grpc/changeFeed.ts'
 import { createProfilePeerService } from './grpc/profilePeerService.ts'
 import { createProfileService } from './grpc/profileService.ts'
 import { Watchers } from './grpc/watchers.ts'
+import { createBackFiller } from './job/backFiller.ts'
+import { type Sent } from './job/jobProcessor.ts'
 import { type OutboxPorts, type OutboxSender, createOutboxSender } from './job/outboxSender.ts'
 import { jobTopology } from './job/jobTopology.ts'
 import { observeProfileStore, observeTotals } from './profileStoreMetrics.ts'
@@ -42,6 +45,8 @@ export interface ProfileStoreOptions {
   readonly configuration: Pick<ProcessConfiguration<WorkspaceView>, 'current' | 'at' | 'onChange'>
   /** Sends control records to partitions of the events topic, outside transactions; resolves when they are durable. */
   readonly sendToEvents: OutboxPorts['send']
+  /** The log of events, for what came before an adoption. */
+  readonly events: FoldedEvents
   readonly counts: PartitionCounts
   readonly groupPrefix: string
   readonly nodeId: string
@@ -63,6 +68,8 @@ export interface ProfileStoreOptions {
 const EPOCH = 1
 /** Outbox rows that could not be sent are tried again after so long, ms; the producer itself has tried for longer. */
 const OUTBOX_RETRY_MS = 5_000
+/** Whether the log has all that a back-fill needs is asked so often, ms: its writers close a range each second. */
+const BACK_FILL_RETRY_MS = 500
 
 export async function startProfileStore(
   options: ProfileStoreOptions,
@@ -153,6 +160,7 @@ export async function startProfileStore(
     onAssigned: (partitions) => outbox?.assigned(partitions),
   })
   outbox = startOutbox(options, jobs)
+  startBackFiller(options, jobs)
 
   onStop('gRPC server', () => grpc.stop())
   return { grpcPort: grpc.port }
@@ -160,7 +168,7 @@ export async function startProfileStore(
 
 function startOutbox(
   { sendToEvents, logger, onStop }: ProfileStoreOptions,
-  jobs: Pick<TaskGroup<{ readonly sent: readonly string[] }>, 'view' | 'inject' | 'onCommit'>,
+  jobs: Pick<TaskGroup<Sent>, 'view' | 'inject' | 'onCommit'>,
 ): OutboxSender {
   const outbox = createOutboxSender({
     view: () => jobs.view(0),
@@ -180,4 +188,27 @@ function startOutbox(
     await outbox.stop()
   })
   return outbox
+}
+
+function startBackFiller(
+  { events, sendToEvents, logger, onStop }: ProfileStoreOptions,
+  jobs: Pick<TaskGroup<Sent>, 'view' | 'inject'>,
+): void {
+  const backFiller = createBackFiller({
+    view: () => jobs.view(0),
+    log: events,
+    epoch: EPOCH,
+    send: sendToEvents,
+    inject: (sent) => jobs.inject(0, sent),
+    onFailure: (error) =>
+      logger.error(
+        { err: error },
+        `the back-fill of a trait or audience could not go on; tried again in ${BACK_FILL_RETRY_MS} ms`,
+      ),
+  })
+  const timer = setInterval(() => backFiller.wake(), BACK_FILL_RETRY_MS)
+  onStop('back-fill', async () => {
+    clearInterval(timer)
+    await backFiller.stop()
+  })
 }

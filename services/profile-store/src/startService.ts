@@ -4,7 +4,12 @@
  */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connectClickHouse, startLogWriters } from '@tributary/clickhouse-log'
+import {
+  type ClickHouse,
+  connectClickHouse,
+  createFoldedEvents,
+  startLogWriters,
+} from '@tributary/clickhouse-log'
 import { type ProcessConfiguration, createConfigurationFeed } from '@tributary/configuration'
 import { topicName, topics } from '@tributary/contracts'
 import {
@@ -75,7 +80,9 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
   const producer = await connect(service, kafka, counts)
   service.onStop('producer', () => producer.close())
   const configuration = await followConfiguration(service, kafka)
-  startEventLog(service, kafka)
+  const clickhouse = connectClickHouse(clickhouseConnection(set))
+  service.onStop('ClickHouse', () => clickhouse.close())
+  startEventLog(service, kafka, clickhouse)
 
   const log = createKafkaLog(kafka, { topicPrefix: set.TOPIC_PREFIX })
   service.onStop('log', () => log.close())
@@ -98,6 +105,7 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
           value,
         })),
       ),
+    events: createFoldedEvents(clickhouse),
     counts,
     groupPrefix: set.GROUP_PREFIX,
     nodeId: set.NODE_ID,
@@ -183,10 +191,8 @@ async function followConfiguration(
 }
 
 /** Copies what this service wrote into ClickHouse. ClickHouse being away is no reason to fold no events. */
-function startEventLog(service: ProfileStoreService, kafka: Kafka): void {
+function startEventLog(service: ProfileStoreService, kafka: Kafka, clickhouse: ClickHouse): void {
   const { settings: set, logger, health, metrics } = service
-  const clickhouse = connectClickHouse(clickhouseConnection(set))
-  service.onStop('ClickHouse', () => clickhouse.close())
   const writers = startLogWriters({
     topics: loggedTopics,
     kafka,

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credentials } from '@grpc/grpc-js'
-import { type ClickHouse } from '@tributary/clickhouse-log'
+import { type ClickHouse, startLogWriters } from '@tributary/clickhouse-log'
 import { type Document, nextRevision, toRevisionDocument } from '@tributary/configuration'
 import {
   type PartitionCounts,
@@ -23,6 +23,7 @@ import {
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { type Kafka, createKafka, createPlainProducer, createTopics, readTopic } from '@tributary/kafka'
 import { bearerCredentials, callUnary, createIdentifierHasher } from '@tributary/service-kit'
+import { createRecordingLogger } from '@tributary/service-kit/testing'
 import { createSecretFiles } from '../../../deploy/local/src/secretFiles.ts'
 import { type ServiceProcess, startServiceProcess } from '../../../deploy/local/src/serviceProcess.ts'
 import { testStack } from '../../support/testStack.ts'
@@ -78,6 +79,19 @@ export async function openProfileInstallation(
   const token = (await readFile(secrets.grpcToken, 'utf8')).trim()
   const metadata = bearerCredentials(token)
   const hash = createIdentifierHasher((await readFile(secrets.workspaceKey, 'utf8')).trim())
+  // What a collector does with the events beside taking them: a back-fill reads them from the log.
+  const writers = startLogWriters({
+    topics: [topics.events],
+    kafka,
+    clickhouse: database.clickhouse,
+    prefix,
+    nodeId: 'collector',
+    epoch: 1,
+    logger: createRecordingLogger().logger,
+    onFatal(error) {
+      throw error
+    },
+  })
   const processes: ServiceProcess[] = []
   const clients = new Map<number, ProfileServiceClient>()
   let held: Revision | undefined
@@ -180,6 +194,7 @@ export async function openProfileInstallation(
     async close() {
       for (const each of clients.values()) each.close()
       await Promise.all(processes.map((each) => each.kill()))
+      await writers.stop()
       await producer.close()
       await database.drop()
       await rm(dataDir, { recursive: true, force: true })

@@ -33,6 +33,23 @@ export function readEvent(event: Event): FoldableEvent {
   }
 }
 
+/** An event of the log, as fragments fold it; its identifiers are not counted by anything. */
+export function foldable(event: {
+  readonly messageId: string
+  readonly sourceId: string
+  readonly type: string
+  readonly name: string
+  readonly timeMs: number
+  readonly payload: Uint8Array
+}): FoldableEvent {
+  return {
+    ...event,
+    type: event.type as EventTypeName,
+    identifiers: [],
+    payload: parsePayload(event.payload),
+  }
+}
+
 /** What the collector took for JSON and is not says nothing of the person; the event still counts. */
 function parsePayload(bytes: Uint8Array): Json {
   try {

@@ -12,7 +12,7 @@ import { PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/
 import { type OutputRecord } from '@tributary/stream-runtime'
 import { createProcessorDriver } from '@tributary/stream-runtime/testing'
 import { type JobConfiguration } from './jobProcessor.ts'
-import { outboxRows } from './jobRows.ts'
+import { outboxRows, runningRows } from './jobRows.ts'
 import { jobTopology } from './jobTopology.ts'
 
 const counts = { identifier: 2, profile: 1, delivery: 1 }
@@ -75,19 +75,36 @@ function answer(driver: Driver, controls: readonly Said[]): Said[] {
   return said(driver, driver.endBatch())
 }
 
+/** The log has been counted for every partition; answers what is told then. */
+function fill(driver: Driver, job: number): Said[] {
+  for (let partition = 0; partition < counts.identifier; partition++)
+    driver.inject({ filled: { job, partition, after: '', done: true } })
+  return said(driver, driver.endBatch())
+}
+
+/** Answers the adoption, fills, and answers that; what is told then. */
+function adopted(driver: Driver, adopts: readonly Said[]): Said[] {
+  answer(driver, adopts)
+  return answer(driver, fill(driver, adopts[0]!.job))
+}
+
 const progress = (records: readonly OutputRecord[]) =>
   records
     .filter(({ topic }) => topic.name === topics.jobs.name)
     .map(({ value }) => JobRecord.decode(value!).record!.value)
 
 describe('a job', () => {
-  test('adopts everywhere, then switches everywhere, then is done', () => {
+  test('adopts everywhere, fills from the log, switches everywhere, and is done', () => {
     const driver = create()
     driver.configuration(configuration({ 'trait/a': '1' }), 4)
     const adopts = said(driver, driver.endBatch())
     expect(shown(adopts)).toEqual(['adopt trait/a@1 0', 'adopt trait/a@1 1'])
     expect(shown(answer(driver, adopts.slice(0, 1)))).toEqual([])
-    const switches = answer(driver, adopts.slice(1))
+    expect(shown(answer(driver, adopts.slice(1)))).toEqual([])
+    const closes = fill(driver, 4)
+    expect(shown(closes)).toEqual(['filled trait/a@1 0', 'filled trait/a@1 1'])
+    expect(shown(answer(driver, closes.slice(1)))).toEqual([])
+    const switches = answer(driver, closes.slice(0, 1))
     expect(shown(switches)).toEqual(['switch trait/a@1 0'])
     answer(driver, switches)
     driver.configuration(configuration({ 'trait/a': '1' }), 5)
@@ -97,11 +114,11 @@ describe('a job', () => {
   test('replaces a document: the new form everywhere before the old one is forgotten', () => {
     const driver = create()
     driver.configuration(configuration({ 'trait/a': '1' }), 4)
-    answer(driver, answer(driver, said(driver, driver.endBatch())))
+    answer(driver, adopted(driver, said(driver, driver.endBatch())))
     driver.configuration(configuration({ 'trait/a': '2' }), 5)
     const adopts = said(driver, driver.endBatch())
     expect(shown(adopts)).toEqual(['adopt trait/a@2 0', 'adopt trait/a@2 1'])
-    const switches = answer(driver, adopts)
+    const switches = adopted(driver, adopts)
     expect(shown(switches)).toEqual(['switch trait/a@2 0'])
     const retires = answer(driver, switches)
     expect(shown(retires)).toEqual(['retire trait/a@1 0', 'retire trait/a@1 0', 'retire trait/a@1 1'])
@@ -114,7 +131,7 @@ describe('a job', () => {
     const first = said(driver, driver.endBatch())
     driver.configuration(configuration({ 'trait/b': '1' }), 5)
     expect(said(driver, driver.endBatch())).toEqual([])
-    const next = answer(driver, answer(driver, first))
+    const next = answer(driver, adopted(driver, first))
     expect(shown(next)).toEqual(['adopt trait/b@1 0', 'adopt trait/b@1 1'])
     expect(next[0]!.job).toBe(5)
   })
@@ -126,7 +143,35 @@ describe('a job', () => {
     answer(driver, adopts.slice(0, 1))
     driver.restart()
     expect(shown(answer(driver, adopts.slice(0, 1)))).toEqual([])
-    expect(shown(answer(driver, adopts.slice(1)))).toEqual(['switch trait/a@1 0'])
+    answer(driver, adopts.slice(1))
+    driver.inject({ filled: { job: 4, partition: 0, after: 'u7', done: false } })
+    driver.inject({ filled: { job: 3, partition: 1, after: '', done: true } })
+    driver.endBatch()
+    driver.restart()
+    expect(driver.table(runningRows).get('running')!.fills).toMatchObject({
+      0: { after: 'u7', done: false },
+      1: { after: '', done: false },
+    })
+    expect(shown(answer(driver, fill(driver, 4)))).toEqual(['switch trait/a@1 0'])
+  })
+
+  test('fills below the offset the first of two control records stood at, after all skips before it', () => {
+    const driver = create()
+    driver.configuration(configuration({ 'trait/a': '1' }), 4)
+    const [first] = said(driver, driver.endBatch())
+    for (const [offset, skipped] of [
+      [7, 2],
+      [9, 3],
+    ] as const)
+      driver.record(topics.jobs, {
+        value: JobRecord.encode({
+          record: { $case: 'answered', value: { ...first!, offset, skipped } },
+        }).finish(),
+      })
+    driver.endBatch()
+    expect(driver.table(runningRows).get('running')!.fills).toEqual({
+      0: { below: { 'trait/a@1': 7 }, skipped: 2, after: '', done: false },
+    })
   })
 
   test('keeps what is to be sent until it is said to have been sent', () => {

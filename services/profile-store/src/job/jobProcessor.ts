@@ -1,17 +1,19 @@
 /**
  * The job task: carries out what a revision of the configuration sets in motion.
  *
- *       ┌────────── nothing to do ◀───────────────┐
- *       ▼                                         │ all answered
- *   (revision) ─▶ adopt ─▶ switch ─▶ retire ──────┘
+ *       ┌────────────────── nothing to do ◀────────────────────────┐
+ *       ▼                                                          │ all answered
+ *   (revision) ─▶ adopt ─▶ fill ─▶ close ─▶ switch ─▶ retire ──────┘
  *
  *   adopt    to every events partition: keep the aggregates of the new documents from here on
+ *   fill     the log's events before that are counted and sent to their partitions (backFiller.ts)
+ *   close    to every events partition: all of them were sent before this
  *   switch   to every parts partition: judge and show the new documents from here on
  *   retire   to both: forget what is gone or was replaced
  *
  *  J1. One job at a time, the lowest revision first seen; a newer one waits and then finds its own differences.
  *  J2. A phase begins when every partition has answered the one before, so nothing is judged before all fragments
- *      keep it, and nothing is forgotten while it is judged.
+ *      keep it, with all that came before, and nothing is forgotten while it is judged.
  *  J3. Restartable at every step: what is running, answered and still to be sent is in the state.
  *  J4. New identity rules go to the resolver as a record of its input, with the revision's offset as their version.
  */
@@ -48,9 +50,17 @@ export interface JobConfiguration {
   readonly rules: Omit<Rules, 'configOffset'>
 }
 
-/** Outbox rows that have been sent. */
+/** What the edge has done. */
 export interface Sent {
-  readonly sent: readonly string[]
+  /** Outbox rows that have been sent. */
+  readonly sent?: readonly string[]
+  /** How far the back-fill of a partition is: what it says has been sent. */
+  readonly filled?: {
+    readonly job: number
+    readonly partition: number
+    readonly after: string
+    readonly done: boolean
+  }
 }
 
 interface Send {
@@ -83,11 +93,16 @@ export function createJobProcessor(counts: PartitionCounts): Processor<JobConfig
       .map(([document, hash]) => ({ document, hash }))
     if (adopt.length === 0 && retire.length === 0) return
     for (const reason of refused) progress(context, latest.offset, JobState.JOB_STATE_FAILED, [0, 0], reason)
-    enter(context, { job: latest.offset, phase: 'adopt', adopt, retire, answered: [] })
+    enter(context, { job: latest.offset, phase: 'adopt', adopt, retire, answered: [], fills: {} })
   }
 
   /** Begins a phase; one with nothing to do is passed over. */
   function enter(context: StepContext, job: RunningJob): void {
+    if (job.phase === 'fill' && job.adopt.length > 0) {
+      context.table(runningRows).put('running', job)
+      progress(context, job.job, JobState.JOB_STATE_RUNNING, [0, counts.identifier], sentences.fill)
+      return
+    }
     if (sendsOf(job).length === 0) {
       leave(context, job)
       return
@@ -126,9 +141,33 @@ export function createJobProcessor(counts: PartitionCounts): Processor<JobConfig
     const wanted = expected(running, counts)
     const key = answerKey(answer)
     if (!wanted.has(key) || running.answered.includes(key)) return
-    const job = { ...running, answered: [...running.answered, key] }
+    const job = {
+      ...running,
+      answered: [...running.answered, key],
+      fills: running.phase === 'adopt' ? fillsFrom(running.fills, answer) : running.fills,
+    }
     if (job.answered.length === wanted.size) leave(context, job)
     else context.table(runningRows).put('running', job)
+  }
+
+  /** J3. */
+  function takeFilled(context: StepContext, filled: NonNullable<Sent['filled']>): void {
+    const running = context.table(runningRows).get('running')
+    const fill = running?.fills[filled.partition]
+    if (running?.phase !== 'fill' || running.job !== filled.job || !fill || fill.done) return
+    const { after, done } = filled
+    const job: RunningJob = {
+      ...running,
+      fills: { ...running.fills, [filled.partition]: { ...fill, after, done } },
+    }
+    const finished = Object.values(job.fills).filter((each) => each.done).length
+    if (finished === counts.identifier) {
+      leave(context, job)
+      return
+    }
+    context.table(runningRows).put('running', job)
+    if (done)
+      progress(context, job.job, JobState.JOB_STATE_RUNNING, [finished, counts.identifier], sentences.fill)
   }
 
   return {
@@ -144,7 +183,8 @@ export function createJobProcessor(counts: PartitionCounts): Processor<JobConfig
           break
         }
         case 'injected':
-          for (const key of input.value.sent) context.table(outboxRows).delete(key)
+          for (const key of input.value.sent ?? []) context.table(outboxRows).delete(key)
+          if (input.value.filled) takeFilled(context, input.value.filled)
           break
         case 'tick':
           break
@@ -153,10 +193,26 @@ export function createJobProcessor(counts: PartitionCounts): Processor<JobConfig
   }
 }
 
-const nextPhase: Record<Phase, Phase | undefined> = { adopt: 'switch', switch: 'retire', retire: undefined }
+/** The first answer of a partition and document says from where on the task counts: the control record may come twice. */
+function fillsFrom(fills: RunningJob['fills'], answer: Answered): RunningJob['fills'] {
+  const { partition, document, hash, offset, skipped } = answer
+  const known = fills[partition] ?? { below: {}, skipped: 0, after: '', done: false }
+  const below = { ...known.below, [`${document}@${hash}`]: offset }
+  return { ...fills, [partition]: { ...known, below, skipped: Math.max(known.skipped, skipped) } }
+}
+
+const nextPhase: Record<Phase, Phase | undefined> = {
+  adopt: 'fill',
+  fill: 'close',
+  close: 'switch',
+  switch: 'retire',
+  retire: undefined,
+}
 
 const sentences: Record<Phase, string> = {
   adopt: 'fragments begin to keep',
+  fill: 'earlier events are counted from the log',
+  close: 'fragments have what came before',
   switch: 'profiles begin to show',
   retire: 'old forms are forgotten',
 }
@@ -164,6 +220,8 @@ const sentences: Record<Phase, string> = {
 function sendsOf({ phase, adopt, retire }: RunningJob): Send[] {
   const sends: Record<Phase, Send[]> = {
     adopt: [{ to: 'events', step: ControlStep.CONTROL_STEP_ADOPT, documents: adopt }],
+    fill: [],
+    close: [{ to: 'events', step: ControlStep.CONTROL_STEP_FILLED, documents: adopt.map(nameOnly) }],
     switch: [{ to: 'parts', step: ControlStep.CONTROL_STEP_SWITCH, documents: adopt }],
     retire: [
       { to: 'parts', step: ControlStep.CONTROL_STEP_RETIRE, documents: retire },
@@ -171,6 +229,11 @@ function sendsOf({ phase, adopt, retire }: RunningJob): Send[] {
     ],
   }
   return sends[phase].filter(({ documents }) => documents.length > 0)
+}
+
+/** Without the definition: who has adopted it knows it. */
+function nameOnly({ document, hash }: DocumentForm): DocumentForm {
+  return { document, hash }
 }
 
 function partitionsFor(to: Send['to'], counts: PartitionCounts): number {

@@ -16,7 +16,18 @@ export interface NewDocument extends DocumentForm {
   readonly definition: string
 }
 
-export type Phase = 'adopt' | 'switch' | 'retire'
+export type Phase = 'adopt' | 'fill' | 'close' | 'switch' | 'retire'
+
+/** The back-fill of one events partition. */
+export interface PartitionFill {
+  /** "trait/x@<hash>" → offset of the control record from which on the task counts; what is below is filled. */
+  readonly below: Readonly<Record<string, number>>
+  /** Skips the task had sent by then. */
+  readonly skipped: number
+  /** Anchors up to here are filled; '' at the beginning. */
+  readonly after: string
+  readonly done: boolean
+}
 
 export interface RunningJob {
   /** Offset of the revision in the config topic. */
@@ -26,6 +37,8 @@ export interface RunningJob {
   readonly retire: readonly DocumentForm[]
   /** What has been answered of this phase: "topic|partition|document|hash". */
   readonly answered: readonly string[]
+  /** Partition → its back-fill; what `adopt` was answered with. */
+  readonly fills: Readonly<Record<string, PartitionFill>>
 }
 
 /** Document → hash, as every task has it when no job is running. */

@@ -10,10 +10,12 @@ import { type ProcessorDriver, createProcessorDriver } from '@tributary/stream-r
 import { fragmentTopology } from '../fragment/fragmentTopology.ts'
 import { type FragmentCounts } from '../fragment/fragmentProcessor.ts'
 import { type JobConfiguration, type Sent, outboxPartition } from '../job/jobProcessor.ts'
+import { FillFold, fillRecord, planFill } from '../job/fills.ts'
 import { jobTopology } from '../job/jobTopology.ts'
-import { outboxRows } from '../job/jobRows.ts'
+import { outboxRows, runningRows } from '../job/jobRows.ts'
 import { type ProfileConfiguration } from '../profile/profileProcessor.ts'
 import { profileTopology } from '../profile/profileTopology.ts'
+import { type TopicRecords, readFolded } from './loggedEvents.ts'
 
 export interface PipelineRecord {
   readonly key: string | null
@@ -112,6 +114,28 @@ export function createPipeline(): Pipeline {
     return fragments[partition]!
   }
 
+  /** What the edge does while a job fills: counts the log, sends, and says so. */
+  function sendFills(): void {
+    const running = job.table(runningRows).get('running')
+    if (running?.phase !== 'fill') return
+    const records: TopicRecords = {
+      events: (partition) =>
+        queue(topics.events, partition).records.map(({ value }, offset) => ({ offset, value })),
+      skipped: (partition) => told.get(topics.skipped.name)?.[partition] ?? [],
+    }
+    for (const [partition, fill] of Object.entries(running.fills)) {
+      const plan = planFill(running, fill)
+      const fold = new FillFold(plan)
+      const filled = readFolded(records, { ...plan, partition: Number(partition), after: '' })
+        .map((event) => fold.take(event))
+        .concat(fold.end())
+      for (const each of filled)
+        if (each) append(topics.events, Number(partition), null, fillRecord(running.job, each))
+      job.inject({ filled: { job: running.job, partition: Number(partition), after: '', done: true } })
+    }
+    route(job.endBatch(), 0)
+  }
+
   /** What the edge does with the outbox: sends, and says so. */
   function sendOutbox(): void {
     const rows = [...job.table(outboxRows).range('', '~')]
@@ -163,6 +187,7 @@ export function createPipeline(): Pipeline {
           driver.record(chosen.topic, { ...record, offset: chosen.read - 1 })
         }
         route(driver.endBatch(), chosen.partition)
+        sendFills()
         sendOutbox()
       }
     },
