@@ -1,4 +1,6 @@
 /** A trait that comes after the events, on the real Kafka and ClickHouse: as if it had always been there. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { type ProfileRecord, profileIdOf, topics } from '@tributary/contracts'
 import { type Event, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
@@ -192,6 +194,17 @@ test('added and changed while events flow, killed again and again: equal to one 
   }
   expect(compared).toBeGreaterThan(20_000)
 }, 170_000)
+
+test('the query of the reference shows what is in conflict', async () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/reference/profiles.md'), 'utf8')
+  const sql = /```sql\n([^]*?)```/.exec(page)![1]!.replaceAll('cdp.', `${installation.clickhouse.database}.`)
+  const rows = await waitForValue(
+    'the conflicts',
+    () => installation.clickhouse.query<{ raw: string }>(sql),
+    (found) => found.length === 30,
+  )
+  expect(rows.every(({ raw }) => raw === '{"properties":{"total":1000}}')).toBe(true)
+})
 
 test('a window that ends with nothing arriving changes the profile on time, also after a restart', async () => {
   await installation.apply([

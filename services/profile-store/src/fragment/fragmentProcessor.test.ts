@@ -8,7 +8,10 @@ import { type Part, PartRecord } from '@tributary/contracts/generated/tributary/
 import { type OutputRecord } from '@tributary/stream-runtime'
 import { type ProcessorDriver, createProcessorDriver } from '@tributary/stream-runtime/testing'
 import { assignmentOf, eventOf, home, identifierId } from '../testing/shopPeople.ts'
+import { NO_TOTALS } from '@tributary/domain'
+import { fillRecord } from '../job/fills.ts'
 import { seenTable } from './deduplication.ts'
+import { fragmentRows } from './fragmentRows.ts'
 import { fragmentTopology } from './fragmentTopology.ts'
 
 const DAY_MS = 86_400_000
@@ -260,5 +263,118 @@ describe('control records', () => {
     say(driver, { job: 2, step: ControlStep.CONTROL_STEP_RETIRE })
     take(driver, order('m1'))
     expect(aggregates(driver.endBatch())).toEqual([{ job: 3, count: 1 }])
+  })
+})
+
+describe('a fill', () => {
+  const adopt = (driver: ProcessorDriver, job: number, step: ControlStep = ControlStep.CONTROL_STEP_ADOPT) =>
+    driver.record(topics.events, {
+      value: EventRecord.encode({
+        record: {
+          $case: 'control',
+          value: {
+            job,
+            document: 'trait/orders',
+            hash: 'h1',
+            configOffset: job,
+            step,
+            partitions: 4,
+            definition: JSON.stringify({ kind: 'Trait', id: 'orders', count: { event: 'Order Completed' } }),
+          },
+        },
+      }).finish(),
+    })
+  const order = (messageId: string) => eventOf({ messageId, identifiers: ['u1'], name: 'Order Completed' })
+  const fill = (driver: ProcessorDriver, job: number, count: number, name = 'u1') => {
+    const fillOf = {
+      anchor: identifierId(name),
+      aggregates: [
+        {
+          ...NO_TOTALS,
+          document: 'trait/orders',
+          hash: 'h1',
+          job,
+          count,
+          units: [],
+          values: [],
+          filled: false,
+        },
+      ],
+    }
+    driver.record(topics.events, { value: fillRecord(job, fillOf) })
+  }
+  const counted = (driver: ProcessorDriver) =>
+    driver
+      .table(fragmentRows)
+      .get(identifierId('u1'))
+      ?.fragment?.aggregates.map(({ job, count }) => ({ job, count }))
+
+  /** Two orders before the adoption, one after it. */
+  function adopted(): ProcessorDriver {
+    const driver = create()
+    take(driver, order('m1'))
+    take(driver, order('m2'))
+    adopt(driver, 3)
+    take(driver, order('m3'))
+    driver.endBatch()
+    return driver
+  }
+
+  test('adds what came before to what has come since, and tells the profile', () => {
+    const driver = adopted()
+    fill(driver, 3, 2)
+    expect(parts(driver.endBatch())).toEqual([`put at ${home('u1')}`])
+    expect(counted(driver)).toEqual([{ job: 3, count: 3 }])
+  })
+
+  test('that comes twice, or again after a restart, counts once', () => {
+    const driver = adopted()
+    fill(driver, 3, 2)
+    fill(driver, 3, 2)
+    driver.endBatch()
+    driver.restart()
+    fill(driver, 3, 2)
+    expect(driver.endBatch()).toEqual([])
+    expect(counted(driver)).toEqual([{ job: 3, count: 3 }])
+  })
+
+  test('of a job that another has overtaken counts nothing', () => {
+    const driver = adopted()
+    adopt(driver, 4, ControlStep.CONTROL_STEP_RETIRE)
+    adopt(driver, 5)
+    fill(driver, 3, 2)
+    driver.endBatch()
+    fill(driver, 5, 3)
+    driver.endBatch()
+    expect(counted(driver)).toContainEqual({ job: 5, count: 3 })
+  })
+
+  test('of somebody who was erased since brings nothing back', () => {
+    const driver = adopted()
+    driver.record(topics.assignments, {
+      value: Assignment.encode({ ...assignmentOf('u1', `${identifierId('u1')}-1`), generation: 1 }).finish(),
+    })
+    take(driver, order('m4'))
+    driver.endBatch()
+    fill(driver, 3, 2)
+    driver.endBatch()
+    expect(counted(driver)).toEqual([{ job: 3, count: 1 }])
+  })
+
+  test('of somebody without any events makes nobody', () => {
+    const driver = adopted()
+    fill(driver, 3, 2, 'u2')
+    expect(driver.endBatch()).toEqual([])
+  })
+
+  test('has its end answered, with how many events were skipped so far', () => {
+    const driver = adopted()
+    take(driver, order('m1'))
+    adopt(driver, 3, ControlStep.CONTROL_STEP_FILLED)
+    const answers = driver.endBatch().flatMap(({ topic, value }) => {
+      const { record } = topic.name === topics.jobs.name ? JobRecord.decode(value!) : {}
+      return record?.$case === 'answered' ? [record.value] : []
+    })
+    expect(answers).toMatchObject([{ job: 3, step: ControlStep.CONTROL_STEP_FILLED, skipped: 1 }])
   })
 })

@@ -59,18 +59,19 @@ export function createBackFiller(ports: BackFillPorts): BackFiller {
       if (stopped) return
       if (fill.done || told.has(`${job.job}|${partition}`)) continue
       // oxlint-disable-next-line no-await-in-loop -- one partition after the other
-      await fillPartition(job, Number(partition), fill)
+      if (!(await fillPartition(job, Number(partition), fill))) return
     }
   }
 
-  async function fillPartition(job: RunningJob, partition: number, fill: PartitionFill): Promise<void> {
+  /** False when the job is no longer here. */
+  async function fillPartition(job: RunningJob, partition: number, fill: PartitionFill): Promise<boolean> {
     const plan = planFill(job, fill)
     const reached = (after: string, done: boolean) =>
       inject({ filled: { job: job.job, partition, after, done } })
     if (plan.owned.length > 0) {
       const offset = Math.max(...Object.values(fill.below))
       const writer = `fragment-${partition}`
-      if (!(await log.hasAll({ partition, offset, epoch, writer, skipped: fill.skipped }))) return
+      if (!(await log.hasAll({ partition, offset, epoch, writer, skipped: fill.skipped }))) return true
       const { names, below } = plan
       const fold = new FillFold(plan)
       const lot = new Lot(job.job, partition)
@@ -80,14 +81,16 @@ export function createBackFiller(ports: BackFillPorts): BackFiller {
           if (!lot.isFull) continue
           // oxlint-disable-next-line no-await-in-loop -- one lot after the other
           await send(lot.records)
-          if (stopped || !reached(lot.after, false)) return
+          if (stopped || !reached(lot.after, false)) return false
           lot.clear()
         }
       }
       lot.add(fold.end())
       if (lot.records.length > 0) await send(lot.records)
     }
-    if (!stopped && reached('', true)) told.add(`${job.job}|${partition}`)
+    if (stopped || !reached('', true)) return false
+    told.add(`${job.job}|${partition}`)
+    return true
   }
 
   return {

@@ -7,6 +7,7 @@ import { type OutputRecord } from '@tributary/stream-runtime'
 import { createProcessorDriver } from '@tributary/stream-runtime/testing'
 import { readEvent } from '../fragment/readEvent.ts'
 import { eventOf, home, identifierId } from '../testing/shopPeople.ts'
+import { clockRows, dueRows } from './profileRows.ts'
 import { profileTopology } from './profileTopology.ts'
 
 const create = () => createProcessorDriver(profileTopology({ opened() {}, computed() {} }))
@@ -175,4 +176,119 @@ test('the time of changes never goes back, whatever the records say', () => {
   driver.restart()
   put(driver, 'u2')
   expect(changes(driver.endBatch())[0]!.time).toBe('1970-01-01T00:00:05.000Z')
+})
+
+describe('a window', () => {
+  const HOUR = 3_600_000
+  const hourly = { event: 'Order Completed', within: '3h' }
+  const owned = [
+    {
+      job: 1,
+      definition: {
+        document: 'trait/lately',
+        hash: 'h1',
+        kind: 'count' as const,
+        event: 'Order Completed',
+        within: { unitMs: HOUR, units: 3 },
+      },
+    },
+  ]
+
+  /** A task that has the trait in force. */
+  function withTrait(): Driver {
+    const driver = create()
+    control(driver, {
+      document: 'trait/lately',
+      definition: JSON.stringify({ kind: 'Trait', id: 'lately', count: hourly }),
+    })
+    driver.endBatch()
+    return driver
+  }
+
+  function order(driver: Driver, name: string, timeMs: number): void {
+    const event = readEvent(
+      eventOf({ messageId: `m-${name}`, identifiers: [name], name: 'Order Completed', timeMs }),
+    )
+    const fragment = fragmentOf(eventFacts(event), keepAggregates(owned))
+    say(driver, name, { $case: 'put', value: { fragment } })
+  }
+
+  const lately = (records: readonly OutputRecord[]) =>
+    changes(records).map(({ after, causedBy }) => [after['computed.lately'], causedBy.reason])
+  const dues = (driver: Driver) => [...driver.table(dueRows).range('', '~')].map(([key]) => key)
+
+  test('that ends changes the profile at that moment, because of the time', () => {
+    const driver = withTrait()
+    driver.tick(10 * HOUR)
+    order(driver, 'u1', 9 * HOUR + 1)
+    expect(lately(driver.endBatch())).toEqual([[1, 'event']])
+    driver.tick(13 * HOUR - 1)
+    expect(driver.endBatch()).toEqual([])
+    driver.tick(13 * HOUR)
+    expect(lately(driver.endBatch())).toEqual([[undefined, 'time']])
+    expect(dues(driver)).toEqual([])
+  })
+
+  test('moves on after a restart, and does not go back under a clock that is behind', () => {
+    const driver = withTrait()
+    driver.tick(10 * HOUR)
+    order(driver, 'u1', 9 * HOUR)
+    driver.endBatch()
+    driver.restart()
+    driver.tick(13 * HOUR)
+    expect(lately(driver.endBatch())).toEqual([[undefined, 'time']])
+    driver.restart()
+    // The part comes again from an owner whose clock is five hours behind.
+    order(driver, 'u1', 9 * HOUR)
+    expect(lately(driver.endBatch())).toEqual([])
+    expect(driver.table(clockRows).get('clock')).toBe(13 * HOUR)
+  })
+
+  test('counts a late event for what is left of its time', () => {
+    const driver = withTrait()
+    driver.tick(12 * HOUR)
+    order(driver, 'u1', 9 * HOUR)
+    expect(lately(driver.endBatch())).toEqual([[1, 'event']])
+    expect(dues(driver)).toEqual([`${String(13 * HOUR).padStart(15, '0')}|${home('u1')}`])
+    order(driver, 'u2', 8 * HOUR)
+    expect(lately(driver.endBatch())).toEqual([[undefined, 'event']])
+    expect(dues(driver)).toHaveLength(1)
+  })
+
+  test('of many people that ends at once is judged a thousand at a time, and nobody else is', () => {
+    const driver = withTrait()
+    driver.tick(10 * HOUR)
+    for (let i = 0; i < 2_300; i++) order(driver, `u${i}`, 9 * HOUR)
+    for (let i = 0; i < 100; i++) order(driver, `a${i}`, 10 * HOUR)
+    driver.endBatch()
+    driver.tick(13 * HOUR)
+    const told = [0, 1, 2, 3].map(() => lately(driver.endBatch()).length)
+    expect(told).toEqual([1_000, 1_000, 300, 0])
+    expect(dues(driver)).toHaveLength(100)
+  })
+
+  test('of a profile that is gone, or of a trait that is gone, is waited for no more', () => {
+    const driver = withTrait()
+    driver.tick(10 * HOUR)
+    order(driver, 'u1', 9 * HOUR)
+    order(driver, 'u2', 9 * HOUR)
+    driver.endBatch()
+    say(driver, 'u1', { $case: 'removed', value: { to: home('u3'), erased: false } })
+    driver.endBatch()
+    expect(dues(driver)).toHaveLength(1)
+    control(driver, { job: 2, document: 'trait/lately', step: ControlStep.CONTROL_STEP_RETIRE })
+    driver.endBatch()
+    expect(dues(driver)).toEqual([])
+  })
+
+  test('that nothing has moves no clock: a quiet task writes nothing', () => {
+    const driver = withTrait()
+    driver.tick(10 * HOUR)
+    driver.endBatch()
+    const before = driver.changeLog().length
+    driver.tick(11 * HOUR)
+    expect(driver.endBatch()).toEqual([])
+    // Only the record of how far the task is, which a real task does not commit by itself.
+    expect(driver.changeLog().length - before).toBe(1)
+  })
 })
