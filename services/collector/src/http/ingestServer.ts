@@ -175,11 +175,13 @@ async function answerRoute(
   if ('refused' in read) return read.refused
   if (route.kind === 'sdk-metrics') return { status: 200, body: '{"success":true}' }
 
+  // From here to the records nothing is awaited: the bytes are borrowed.
+  const body = read.body.bytes()
   const delivery =
-    route.kind === 'webhook' ? delivered(book, route.source, request, read.body, receivedMs) : undefined
+    route.kind === 'webhook' ? delivered(book, route.source, request, body, receivedMs) : undefined
   if (delivery && 'refused' in delivery) return delivery.refused
 
-  const events = readEvents(route, read.body, request.headers, {
+  const events = readEvents(route, body, request.headers, {
     maxEvents: options.maxBatchEvents,
     maxDepth: defaultEventLimits.maxDepth,
   })
@@ -189,8 +191,8 @@ async function answerRoute(
   const tooMany = early ? undefined : rateRefusal(holder, options)
   if (tooMany) return tooMany
   options.limits.take(holder.source.id, holder.source.eventsPerSecond, events.items.length)
-  options.metrics.received(holder.source.id, read.body.length)
-  return take(route, events, delivery ?? holder, request, receivedMs, options)
+  options.metrics.received(holder.source.id, body.length)
+  return makeDurable(decide(route, events, delivery ?? holder, request, receivedMs, options), options)
 }
 
 /** Undefined when the key can only be in the body. */
@@ -252,15 +254,26 @@ function holderOf(
   return holder
 }
 
-/** Makes every event durable, as an event or as a reject, and says so. */
-async function take(
+/** What a request comes to once each of its events has a verdict. */
+interface Decided {
+  readonly source: string
+  readonly records: readonly OutgoingRecord[]
+  readonly accepted: number
+  readonly rejected: readonly RejectedItem[]
+}
+
+/**
+ * Judges and encodes every event. Apart from the wait for Kafka, which must hold on to nothing but the records: parsed
+ * events that live through it cost a third of the process in garbage collection.
+ */
+function decide(
   route: EventRoute,
   events: EventsRead,
   holder: KeyHolder,
   request: IncomingMessage,
   receivedMs: number,
   options: IngestServerOptions,
-): Promise<Answer> {
+): Decided {
   const { metrics, partitions } = options
   const source = holder.source.id
   const requestId = options.newId()
@@ -275,39 +288,33 @@ async function take(
 
   const records: OutgoingRecord[] = []
   const rejected: RejectedItem[] = []
-  verdicts.forEach((verdict, index) => {
+  for (let index = 0; index < verdicts.length; index++) {
+    const verdict = verdicts[index]!
     if ('accepted' in verdict) {
       records.push(eventRecord(verdict.accepted, partitions))
       for (const each of verdict.ignored) metrics.ignoredIdentifier(each.type, each.reason)
-      return
+      continue
     }
-    const rejection = verdict.rejected
-    records.push(
-      ...rejectedRecords(
-        {
-          source,
-          rejection,
-          input: events.items[index]!.bytes,
-          origin: originOf(requestId, index),
-          receivedMs,
-        },
-        partitions,
-      ),
-    )
-    rejected.push({
-      index,
-      messageId: rejection.messageId ?? null,
-      code: rejection.code,
-      message: rejection.message,
-    })
-  })
+    const { rejected: rejection } = verdict
+    const input = events.items[index]!.bytes
+    const origin = originOf(requestId, index)
+    records.push(...rejectedRecords({ source, rejection, input, origin, receivedMs }, partitions))
+    const { messageId = null, code, message } = rejection
+    rejected.push({ index, messageId, code, message })
+  }
+  return { source, records, accepted: verdicts.length - rejected.length, rejected }
+}
 
+/** Makes every event durable, as an event or as a reject, and says so. */
+async function makeDurable(
+  { source, records, accepted, rejected }: Decided,
+  { groupCommit, metrics, epoch }: IngestServerOptions,
+): Promise<Answer> {
   try {
-    const positions = await options.groupCommit.submit(records)
-    const accepted = verdicts.length - rejected.length
+    const positions = await groupCommit.submit(records)
     metrics.accepted(source, accepted)
     for (const each of rejected) metrics.rejected(source, each.code)
-    return accept(accepted, rejected, positionToken(options.epoch, positions))
+    return accept(accepted, rejected, positionToken(epoch, positions))
   } catch (error) {
     if (error instanceof NotDurable)
       return refuse(error.reason === 'stopped' ? 'stopping' : 'unavailable', error.message)

@@ -5,6 +5,9 @@
  *  R2. Every byte held is taken from the common budget first and given back by the caller's `release`.
  *  R3. The content type says nothing: real clients send JSON as text/plain and as form data. Compression is told by
  *      the header or by the first two bytes.
+ *  R4. `bytes` may be a view of memory that the next body is put into: nothing may keep it past the turn of the loop in
+ *      which it was asked for. What came from the wire is given back at once. Both because buffers outside the heap,
+ *      left to the collector of garbage, make it run five times a second at 50,000 events a second.
  */
 import { type IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
@@ -17,7 +20,18 @@ const gunzipInPool = promisify(gunzip)
 /** Decompressing so little takes less than handing it to another thread, even for a bomb that stops at the limit. */
 const SYNC_GUNZIP_BYTES = 32 * 1024
 
-export type ReadBody = { readonly body: Buffer } | { readonly refused: Answer }
+/** Larger bodies get memory of their own. */
+const SCRATCH_BYTES = 1024 * 1024
+/** Less is not worth the call, bytes. */
+const GIVE_BACK_BYTES = 4 * 1024
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+
+export interface RequestBody {
+  /** All of it, once (R4). */
+  bytes(): Buffer
+}
+
+export type ReadBody = { readonly body: RequestBody } | { readonly refused: Answer }
 
 /** `held.bytes` grows by what was taken from the budget. */
 export async function readRequestBody(
@@ -29,18 +43,43 @@ export async function readRequestBody(
     return { refused: refuse('unsupported_encoding') }
   const received = await collect(request, options)
   if ('refused' in received) return received
-  const { body } = received
-  const gzipped = encoding.endsWith('gzip') || (body[0] === 0x1f && body[1] === 0x8b)
-  return gzipped ? decompress(body, options) : received
+  const { chunks } = received
+  const first = chunks[0]
+  const gzipped = encoding.endsWith('gzip') || (first && isGzip(first, chunks[1]))
+  return gzipped ? decompress(Buffer.concat(chunks), options) : { body: { bytes: () => joined(chunks) } }
+}
+
+function isGzip(first: Buffer, second: Buffer | undefined): boolean {
+  return first[0] === 0x1f && (first.length > 1 ? first[1] : second?.[0]) === 0x8b
+}
+
+function joined(chunks: readonly Buffer[]): Buffer {
+  if (chunks.length === 1 && chunks[0]!.length < GIVE_BACK_BYTES) return chunks[0]!
+  let bytes = 0
+  for (const chunk of chunks) bytes += chunk.length
+  const into = bytes <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafe(bytes)
+  let at = 0
+  for (const chunk of chunks) {
+    into.set(chunk, at)
+    at += chunk.length
+    // Node's parser gives each chunk a buffer of its own; one out of a pool is left alone.
+    if (chunk.length >= GIVE_BACK_BYTES && chunk.buffer.byteLength === chunk.length)
+      (chunk.buffer as ArrayBuffer).transfer(0)
+  }
+  return into.subarray(0, bytes)
+}
+
+interface Collected {
+  readonly chunks: Buffer[]
 }
 
 function collect(
   request: IncomingMessage,
   options: { readonly maxBytes: number; readonly inFlight: InFlight; readonly held: { bytes: number } },
-): Promise<ReadBody> {
+): Promise<Collected | { readonly refused: Answer }> {
   const { maxBytes, inFlight, held } = options
-  const tooLarge = (): ReadBody => ({ refused: bodyTooLarge(maxBytes) })
-  const overloaded = (): ReadBody => ({ refused: refuse('overloaded') })
+  const tooLarge = () => ({ refused: bodyTooLarge(maxBytes) })
+  const overloaded = () => ({ refused: refuse('overloaded') })
   const stated = Number(request.headers['content-length'] ?? 0)
   if (stated > maxBytes) return Promise.resolve(tooLarge())
   if (!inFlight.take(stated)) return Promise.resolve(overloaded())
@@ -59,10 +98,9 @@ function collect(
       }
       chunks.push(chunk)
     }
-    const onEnd = (): void =>
-      finish({ body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes) })
+    const onEnd = (): void => finish({ chunks })
     const onBroken = (): void => finish({ refused: refuse('incomplete_body') })
-    const finish = (outcome: ReadBody): void => {
+    const finish = (outcome: Collected | { readonly refused: Answer }): void => {
       request.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
       // What else comes of this body is thrown away, for as long as a request may take: closing now would cut off
       // the answer as well. A late error has somebody to hear it.
@@ -88,7 +126,7 @@ async function decompress(
   }
   if (!inFlight.take(text.length)) return { refused: refuse('overloaded') }
   held.bytes += text.length
-  return { body: text }
+  return { body: { bytes: () => text } }
 }
 
 function bodyTooLarge(maxBytes: number): Answer {
