@@ -1,7 +1,8 @@
 /**
  * What must hold when a world has come to rest.
  *
- *  Q1. Profiles, counts and memberships are those of the oracle.
+ *  Q1. Profiles, counts and memberships are those of the oracle, at the moment the task last judged windows at; no
+ *      window is still to move that should have moved (restOfWorld.ts).
  *  Q2. Events folded over all profiles and events skipped are the accepted ones.
  *  Q3. Folding profile-changes gives the profiles; memberships are those that the profiles show.
  *  Q4. An id that was ever public leads to where its identifier is now.
@@ -25,7 +26,7 @@ import { type JsonObject, applyDiff, canonicalJsonText, publicProfile } from '@t
 import type { StateStore, StateView } from '@tributary/stream-runtime'
 import { changeOf } from '../../services/activation/src/sync/change.ts'
 import { wants } from '../../services/activation/src/sync/wants.ts'
-import { counterRows, profileRows } from '../../services/profile-store/src/profile/profileRows.ts'
+import { clockRows, counterRows, profileRows } from '../../services/profile-store/src/profile/profileRows.ts'
 import { expectedWorld } from './expectedWorld.ts'
 import type { FakeReceiver } from './fakeReceiver.ts'
 import type { ShopConfiguration } from './simulatedFeed.ts'
@@ -79,7 +80,9 @@ function foldedChanges({ watch, fail }: RestedWorld): Map<string, State> {
 
 function checkProfiles(world: RestedWorld, states: ReadonlyMap<string, State>): void {
   const { log, counts, configuration, watch, fail, profileViews } = world
-  const expected = expectedWorld(log, counts, configuration, watch.assigned)
+  const clockOf = (profileId: string) =>
+    profileViews[partitionOf(profileId, counts.profile)]!.table(clockRows).get('clock') ?? 0
+  const expected = expectedWorld(log, counts, configuration, watch.assigned, clockOf)
   const found = new Map<string, string>()
   const shown = new Set<string>()
   for (const [profileId, state] of states) {

@@ -56,6 +56,8 @@ export function expectedWorld(
   counts: PartitionCounts,
   configuration: ShopConfiguration,
   assigned: ReadonlySet<string>,
+  /** The moment that windows of a profile were last judged at. */
+  nowMs: (profileId: string) => number,
 ): Expected {
   const { fragments, accepted, folded, inputs, jobs } = foldPartitions(log, counts)
   const { rules } = configuration.value.view.jobs
@@ -74,7 +76,7 @@ export function expectedWorld(
   const profiles = new Map<string, ExpectedProfile>()
   for (const [profileId, ids] of members) {
     const parts = ids.map((identifierId) => ({ identifierId, fragment: fragments.get(identifierId) }))
-    const judged = judge(parts)
+    const judged = judge(parts, nowMs(profileId))
     if (judged) profiles.set(profileId, judged)
   }
   return { accepted, folded, profiles, profileOf }
@@ -161,8 +163,8 @@ function judgeWith({ value: { workspace } }: ShopConfiguration, jobs: ReadonlyMa
     id: each.id,
     compiled: compiledAudience(each)!,
   }))
-  return (parts: Parameters<typeof foldProfile>[0]): ExpectedProfile | undefined => {
-    const profile = foldProfile(parts, { preferences, computed, nowMs: 0 })
+  return (parts: Parameters<typeof foldProfile>[0], nowMs: number): ExpectedProfile | undefined => {
+    const profile = foldProfile(parts, { preferences, computed, nowMs })
     if (!profile) return undefined
     const reader = judgedProfile(profile, computed, (document) =>
       jobs.get(`${document}@${document.slice('leaf/'.length)}`),

@@ -207,6 +207,25 @@ export const guards: readonly Guard[] = [
     },
   },
   {
+    name: 'fill-counts-once',
+    guards: 'what a back-fill adds is added once, however often it is sent',
+    off: {
+      topology: mapTables<FragmentRow>('fragment', 'fragments', (rows) => ({
+        get(key) {
+          const row = rows.get(key)
+          if (!row?.fragment) return row
+          const aggregates = row.fragment.aggregates.map((each) => ({ ...each, filled: false }))
+          return { ...row, fragment: { ...row.fragment, aggregates } }
+        },
+      })),
+    },
+  },
+  {
+    name: 'windows-move',
+    guards: 'a window that moves though nothing arrives is waited for',
+    off: { topology: mapTables('profile', 'due', () => ({ put: () => {} })) },
+  },
+  {
     name: 'answer-before-next',
     guards: 'a delivery counts as made when the receiver said so',
     off: {

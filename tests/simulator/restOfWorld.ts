@@ -9,7 +9,7 @@ import { resolverTopology } from '../../services/identity-stitcher/src/resolver/
 import { fragmentTopology } from '../../services/profile-store/src/fragment/fragmentTopology.ts'
 import { outboxRows, runningRows } from '../../services/profile-store/src/job/jobRows.ts'
 import { jobTopology } from '../../services/profile-store/src/job/jobTopology.ts'
-import { sweepRows } from '../../services/profile-store/src/profile/profileRows.ts'
+import { dueRows, sweepRows } from '../../services/profile-store/src/profile/profileRows.ts'
 import { profileTopology } from '../../services/profile-store/src/profile/profileTopology.ts'
 import type { ShopConfiguration } from './simulatedFeed.ts'
 import type { SimulatedLog } from './simulatedLog.ts'
@@ -64,13 +64,17 @@ export function worldTasks(counts: PartitionCounts): readonly WorldTask[] {
   )
 }
 
+/** A tick comes each second, and its batch is committed soon after. */
+const LATEST_TICK_MS = 3_000
+
 export function whatIsUnfinished(world: {
   readonly log: SimulatedLog
   readonly nodes: SimulatedNodes
   readonly tasks: readonly WorldTask[]
   readonly configuration: ShopConfiguration
+  readonly nowMs: number
 }): string[] {
-  const { log, nodes, tasks, configuration } = world
+  const { log, nodes, tasks, configuration, nowMs } = world
   const unfinished: string[] = []
   for (const { service, topology, inputs, partition, configured } of tasks) {
     const name = `${topology}-${partition}`
@@ -92,6 +96,9 @@ export function whatIsUnfinished(world: {
       unfinished.push(`${name} shows nothing`)
       continue
     }
+    if (topology === 'profile')
+      for (const [due] of view.table(dueRows).range('', '~', 1))
+        if (Number(due.slice(0, 15)) < nowMs - LATEST_TICK_MS) unfinished.push(`${name} has windows to move`)
     for (const [of, table, what] of tablesToEmpty)
       if (of === topology && [...view.table(table).range('', '~', 1)].length > 0)
         unfinished.push(`${name} has ${what}`)

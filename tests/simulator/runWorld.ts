@@ -316,6 +316,7 @@ class World {
         nodes: this.#nodes,
         tasks,
         configuration: this.#revisions.newest,
+        nowMs: this.#clock.now(),
       })
       quiet = unfinished.length === 0 && size === before ? quiet + 1 : 0
       before = size

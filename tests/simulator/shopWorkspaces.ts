@@ -13,7 +13,15 @@ import { type PreparedRules, prepareRules } from '@tributary/domain'
 import { digest } from '../../services/identity-stitcher/src/extractor/extractorTopology.ts'
 import { type WorkspaceView, viewWorkspace } from '../../services/profile-store/src/workspaceView.ts'
 
-const features = ['views', 'lowerBar', 'preferCrm', 'noOrders', 'strictIdentity', 'blockedTill'] as const
+const features = [
+  'views',
+  'windows',
+  'lowerBar',
+  'preferCrm',
+  'noOrders',
+  'strictIdentity',
+  'blockedTill',
+] as const
 export type Feature = (typeof features)[number]
 export const allFeatures: readonly Feature[] = features
 
@@ -55,6 +63,7 @@ function documentsOf(on: ReadonlySet<Feature>): AnyDocument[] {
   const documents: AnyDocument[] = [
     { kind: 'Workspace', id: 'shop', schema: 'tributary/v1', timeZone: 'Europe/Paris' },
     { kind: 'Trait', id: 'spend', sum: { event: 'Order Completed', path: 'properties.total' } },
+    { kind: 'Trait', id: 'lately', count: { event: 'Order Completed', within: '1m' } },
     { kind: 'Audience', id: 'buyers', where: { event: 'Order Completed' } },
     { kind: 'Audience', id: 'rich', where: { trait: 'spend', gte: on.has('lowerBar') ? 50 : 100 } },
     {
@@ -72,6 +81,20 @@ function documentsOf(on: ReadonlySet<Feature>): AnyDocument[] {
     documents.push(
       { kind: 'Trait', id: 'last-view', last: { event: 'Home' } },
       { kind: 'Audience', id: 'browsers', where: { event: 'Home', count: { gte: 2 } } },
+    )
+  if (on.has('windows'))
+    documents.push(
+      { kind: 'Trait', id: 'usual', mostFrequent: { event: 'Order Completed', path: 'properties.total' } },
+      {
+        kind: 'Trait',
+        id: 'totals',
+        uniqueList: { event: 'Order Completed', path: 'properties.total', within: '24h' },
+      },
+      {
+        kind: 'Trait',
+        id: 'mean',
+        average: { event: 'Order Completed', path: 'properties.total', within: '2m' },
+      },
     )
   if (on.has('preferCrm')) documents.push({ kind: 'Trait', id: 'plan', prefer: ['crm'] })
   if (on.has('strictIdentity') || on.has('blockedTill'))

@@ -305,7 +305,7 @@ describe('events and assignments of any kind, in any order, with restarts', () =
         )
         expect(Object.fromEntries(alive)).toEqual(Object.fromEntries(oracle(ran)))
       }),
-      { numRuns: 150 },
+      { numRuns: 400 },
     )
   })
 
