@@ -3,14 +3,14 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format generate baseline build up down bench identity-report conformance audit chaos simulate simulate-mutants image
+.PHONY: help setup demo test check format generate baseline build up down bench identity-report conformance conformance-debezium audit chaos simulate simulate-mutants image
 
 NODE := tools/run node --conditions=tributary-source --disable-warning=ExperimentalWarning
 JEST := NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' tools/run jest
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
-		while IFS=$$'\t' read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
+		while IFS=$$'\t' read -r target text; do printf '  make %-20s %s\n' "$$target" "$$text"; done
 
 setup: ## tools, dependencies and generated code; all other targets do it themselves
 	@command -v node >/dev/null || { echo "There is no Node on this machine: install Node 20 or newer." >&2; exit 1; }
@@ -63,8 +63,11 @@ simulate: setup ## thousands of small worlds, each with a disaster of its own (S
 simulate-mutants: setup ## switches each guard off in turn: some world must fail; writes docs/reports/simulator.md
 	@$(NODE) tests/simulator/simulate.ts --mutants
 
-conformance: setup ## real SDKs from npm, PyPI, Go and Maven against a collector (ONLY=name; ALL=1: all must run)
-	@ONLY="$(ONLY)" ALL="$(ALL)" $(NODE) tests/conformance/conformance.ts
+conformance: preflight ## real SDKs and browsers against a collector on Kafka (ONLY=name, STATUS=429; ALL=1: all must run)
+	@ONLY="$(ONLY)" STATUS="$(STATUS)" ALL="$(ALL)" RECORD="$(RECORD)" $(NODE) tests/conformance/conformance.ts
+
+conformance-debezium: preflight ## Debezium over a real PostgreSQL, through Kafka Connect (ALL=1: must run)
+	@ALL="$(ALL)" RECORD="$(RECORD)" $(NODE) tests/debezium/conformanceDebezium.ts
 
 audit: setup ## the ledger of the last demo; exit code 0 when it balances
 	@$(NODE) tests/demo/audit.ts $(ARGS)

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -12,6 +12,8 @@ const CLIENTS = fileURLToPath(new URL('clients', import.meta.url))
 const HOME = fileURLToPath(new URL('../../.tools/conformance', import.meta.url))
 
 const run = promisify(execFile)
+/** Debian's; another one by its path. */
+export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 /** A registry on a slow line. */
 const INSTALL_MS = 300_000
 
@@ -29,9 +31,9 @@ interface Recipe {
   readonly start: (folder: string) => Start
 }
 
-const recipes: Readonly<Record<Exclude<ToolchainName, 'chromium'>, Recipe>> = {
+const recipes: Readonly<Record<ToolchainName, Recipe>> = {
   npm: {
-    files: ['package.json', 'analyticsNode.cjs', 'rudderNode.cjs', 'jitsu.cjs'],
+    files: ['package.json', 'analyticsNode.cjs', 'analyticsNodeOld.cjs', 'rudderNode.cjs', 'jitsu.cjs'],
     steps: [['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts']],
     start: (cwd) => (client) => ({ command: process.execPath, args: [`${client}.cjs`], cwd }),
   },
@@ -56,10 +58,19 @@ const recipes: Readonly<Record<Exclude<ToolchainName, 'chromium'>, Recipe>> = {
     ],
     start: (cwd) => (client) => ({ command: 'java', args: ['-cp', 'lib/*:.', client], cwd }),
   },
+  chromium: {
+    files: ['browser/package.json', 'browser/browser.cjs', 'browser/page.mjs'],
+    steps: [
+      // Asked first: nothing else is of use without it.
+      [CHROMIUM, '--version'],
+      ['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts'],
+      ['node_modules/.bin/esbuild', 'page.mjs', '--bundle', '--format=iife', '--outfile=bundle.js'],
+    ],
+    start: (cwd) => (client) => ({ command: process.execPath, args: [`${client}.cjs`], cwd }),
+  },
 }
 
 export async function toolchain(name: ToolchainName): Promise<Toolchain> {
-  if (name === 'chromium') return { missing: 'the browser SDKs are not part of this suite yet' }
   const { files, steps, start } = recipes[name]
   const folder = join(HOME, name)
   const marker = join(folder, 'installed')
@@ -67,11 +78,13 @@ export async function toolchain(name: ToolchainName): Promise<Toolchain> {
   const wanted = JSON.stringify([steps, texts])
   if ((await readFile(marker, 'utf8').catch(() => '')) !== wanted) {
     await mkdir(folder, { recursive: true })
-    await Promise.all(files.map((file) => cp(join(CLIENTS, file), join(folder, file))))
+    await Promise.all(files.map((file) => cp(join(CLIENTS, file), join(folder, basename(file)))))
     for (const [command, ...args] of steps) {
       try {
+        // Options of this process are not for npm.
+        const env = { ...process.env, NODE_OPTIONS: '' }
         // oxlint-disable-next-line no-await-in-loop -- one step needs the one before
-        await run(command, args, { cwd: folder, timeout: INSTALL_MS })
+        await run(command, args, { cwd: folder, timeout: INSTALL_MS, env })
       } catch (error) {
         const { code, stderr = '' } = error as { code?: unknown; stderr?: string }
         if (code === 'ENOENT') return { missing: `${command} is not on this machine` }
