@@ -81,8 +81,12 @@ export function accept(accepted: number, rejected: readonly RejectedItem[], posi
   return { status: 200, body: JSON.stringify({ success: true, accepted, rejected, position }) }
 }
 
+/** One that is missing here costs a browser the whole request: RudderStack's SDK adds its rsa- headers to every retry. */
 const ALLOW_HEADERS =
-  'authorization, content-type, x-retry-count, x-write-key, anonymousid, sentat, x-enable-debug, x-ip-policy'
+  'authorization, content-type, x-retry-count, x-write-key, anonymousid, sentat, x-enable-debug, x-ip-policy, ' +
+  'rsa-retry-attempt, rsa-retry-reason, rsa-since-first-attempt, rsa-since-last-attempt, rsa-recovered'
+/** Without it a page's script does not see how long it should wait. */
+const EXPOSE_HEADERS = 'retry-after'
 /** A day: what browsers remember at most is less, and each path costs a preflight of its own. */
 const MAX_AGE_SECONDS = '86400'
 
@@ -92,9 +96,15 @@ const MAX_AGE_SECONDS = '86400'
  */
 function corsHeaders(request: IncomingHttpHeaders): OutgoingHttpHeaders {
   const { origin } = request
-  if (origin === undefined) return { 'access-control-allow-origin': '*' }
+  const exposed = { 'access-control-expose-headers': EXPOSE_HEADERS }
+  if (origin === undefined) return { 'access-control-allow-origin': '*', ...exposed }
   // Beacons are sent with credentials, and then "*" is not enough.
-  return { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true', vary: 'Origin' }
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-allow-credentials': 'true',
+    ...exposed,
+    vary: 'Origin',
+  }
 }
 
 export function preflight(request: IncomingHttpHeaders): { status: number; headers: OutgoingHttpHeaders } {

@@ -264,7 +264,8 @@ describe('browsers', () => {
     expect(response.headers.get('access-control-allow-origin')).toBe('https://shop.example')
     expect(response.headers.get('access-control-max-age')).toBe('86400')
     expect(response.headers.get('access-control-allow-headers')).toBe(
-      'authorization, content-type, x-retry-count, x-write-key, anonymousid, sentat, x-enable-debug, x-ip-policy',
+      'authorization, content-type, x-retry-count, x-write-key, anonymousid, sentat, x-enable-debug, x-ip-policy, ' +
+        'rsa-retry-attempt, rsa-retry-reason, rsa-since-first-attempt, rsa-since-last-attempt, rsa-recovered',
     )
   })
 
@@ -278,6 +279,7 @@ describe('browsers', () => {
     const answer = await post(collector.url + path, body, { origin: 'https://shop.example', ...headers })
     expect(answer.status).toBe(status)
     expect(answer.headers.get('access-control-allow-origin')).toBe('https://shop.example')
+    expect(answer.headers.get('access-control-expose-headers')).toBe('retry-after')
     expect(answer.body.success).toBe(status === 200)
   })
 
