@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
-import { type ProfileRecord, topics, versionOf } from '@tributary/contracts'
+import { type PartitionCounts, type ProfileRecord, topics, versionOf } from '@tributary/contracts'
 import {
   type FoldableEvent,
   type Fragment,
@@ -106,8 +106,8 @@ const prefer = {
 const none = { traits: new Map(), hashOf: () => undefined }
 
 /** A pipeline that has adopted the documents of the shop. */
-function shopPipeline(): Pipeline {
-  const pipeline = createPipeline()
+function shopPipeline(counts?: PartitionCounts): Pipeline {
+  const pipeline = createPipeline(counts)
   pipeline.configure(0, shop, prefer)
   pipeline.settle()
   return pipeline
@@ -234,7 +234,11 @@ function createResolver(pipeline: Pipeline) {
 }
 
 function run(steps: readonly Step[], choices: Choices): Ran {
-  const pipeline = shopPipeline()
+  const pipeline = shopPipeline({
+    identifier: 1 + choices.next(4),
+    profile: 1 + choices.next(3),
+    delivery: 1,
+  })
   const unique: EventGiven[] = []
   const seen = new Set<string>()
   const resolver = createResolver(pipeline)
@@ -305,7 +309,7 @@ describe('events and assignments of any kind, in any order, with restarts', () =
         )
         expect(Object.fromEntries(alive)).toEqual(Object.fromEntries(oracle(ran)))
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     )
   })
 

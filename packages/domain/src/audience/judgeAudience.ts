@@ -1,7 +1,7 @@
 import { parseExact } from '../event/exactJson.ts'
 import { type Json } from '../event/json.ts'
 import { type AggregateKind } from '../aggregate/aggregateDefinition.ts'
-import { type ComputedTrait, type Profile } from '../profile/profile.ts'
+import { type ComputedTrait, type Profile, findAggregate } from '../profile/profile.ts'
 import { buildTree } from '../profile/traitPath.ts'
 import { type CompiledAudience, type CompiledLeaf, type CompiledNode } from './compileAudience.ts'
 import { compares } from './comparison.ts'
@@ -57,7 +57,9 @@ export function judgedProfile(
     },
     count(document) {
       const job = jobOf(document)
-      return profile.aggregates.find((each) => each.document === document && each.job === job)?.count ?? 0
+      if (job === undefined) return 0
+      const hash = document.slice('leaf/'.length)
+      return findAggregate(profile.aggregates, { document, hash, job })?.count ?? 0
     },
   }
 }

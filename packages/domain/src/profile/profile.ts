@@ -7,7 +7,7 @@
  *      e-mail that a fragment of this person once carried, but that belongs to somebody else, is not shown here.
  *  R3. Consent: the latest per (purpose, source), then the most restrictive of the sources.
  */
-import { type Aggregate } from '../aggregate/aggregate.ts'
+import { type Aggregate, compareAggregates } from '../aggregate/aggregate.ts'
 import { type AggregateDefinition } from '../aggregate/aggregateDefinition.ts'
 import { aggregateValue } from '../aggregate/aggregateValue.ts'
 import { MAX_IDENTIFIERS_PER_PROFILE, MAX_TRAITS_PER_PROFILE } from './caps.ts'
@@ -82,13 +82,19 @@ export function foldProfile(parts: readonly ProfilePart[], options: FoldOptions)
   }
 }
 
+/** Of a list sorted as fragments are. */
 export function findAggregate(
   aggregates: readonly Aggregate[],
   wanted: { readonly document: string; readonly hash: string; readonly job: number },
 ): Aggregate | undefined {
-  return aggregates.find(
-    ({ document, hash, job }) => document === wanted.document && hash === wanted.hash && job === wanted.job,
-  )
+  let [low, high] = [0, aggregates.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (compareAggregates(aggregates[middle]!, wanted) < 0) low = middle + 1
+    else high = middle
+  }
+  const found = aggregates[low]
+  return found && compareAggregates(found, wanted) === 0 && found.job === wanted.job ? found : undefined
 }
 
 function computedOf(

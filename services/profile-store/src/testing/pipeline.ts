@@ -49,7 +49,7 @@ export interface Pipeline {
   folded(): number
 }
 
-const counts: PartitionCounts = { identifier: 3, profile: 2, delivery: 1 }
+const usualCounts: PartitionCounts = { identifier: 3, profile: 2, delivery: 1 }
 /** Of every test: 2026-01-01. */
 export const START_MS = 1_767_225_600_000
 
@@ -60,7 +60,7 @@ interface Queue {
   read: number
 }
 
-export function createPipeline(): Pipeline {
+export function createPipeline(counts: PartitionCounts = usualCounts): Pipeline {
   let folded = 0
   const observed = ({ folded: more }: FragmentCounts) => (folded += more)
   const fragments = Array.from({ length: counts.identifier }, (_, partition) =>
