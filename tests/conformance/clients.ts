@@ -5,8 +5,11 @@ export const STATUSES = ['200', '400', '401', '413', '429', '503', 'reset', 'los
 /** 200: nothing is refused. reset: the connection breaks before the collector has the request; lost: after it has stored it. */
 export type Status = (typeof STATUSES)[number]
 
-/** once: in the end every event is in the log, once. drop: one attempt, and the event is given up. */
-export type Outcome = 'once' | 'drop'
+/**
+ * once: in the end every event is in the log, once. drop: one attempt, and the event is given up. gives up: so many attempts
+ * as it makes, and then the event is given up.
+ */
+export type Outcome = 'once' | 'drop' | 'gives up'
 
 export interface Client {
   readonly name: string
@@ -16,8 +19,8 @@ export interface Client {
   /** Kinds of events it has, as numbers of EventType. */
   readonly types: readonly number[]
   readonly expected: Readonly<Partial<Record<Status, Outcome>>>
-  /** Of 429 and 503: whether it waits as long as Retry-After says. */
-  readonly obeysRetryAfter: readonly Status[]
+  /** Of 429 and 503: those after which it never comes back sooner than Retry-After says. */
+  readonly waits: readonly Status[]
   readonly environment?: Readonly<Record<string, string>>
 }
 
@@ -42,7 +45,7 @@ export const clients: readonly Client[] = [
     file: 'analyticsNode',
     types: ALL,
     expected: retries,
-    obeysRetryAfter: ['429'],
+    waits: ['429'],
   },
   {
     name: 'analytics-node 6 (old)',
@@ -50,7 +53,7 @@ export const clients: readonly Client[] = [
     file: 'analyticsNodeOld',
     types: ALL,
     expected: retries,
-    obeysRetryAfter: [],
+    waits: [],
   },
   {
     name: '@rudderstack/rudder-sdk-node',
@@ -58,7 +61,7 @@ export const clients: readonly Client[] = [
     file: 'rudderNode',
     types: ALL,
     expected: retries,
-    obeysRetryAfter: ['429', '503'],
+    waits: ['429', '503'],
   },
   {
     name: '@jitsu/js, server',
@@ -67,7 +70,7 @@ export const clients: readonly Client[] = [
     // It has no alias.
     types: [1, 2, 3, 5],
     expected: never,
-    obeysRetryAfter: [],
+    waits: [],
   },
   {
     name: 'segment-analytics-python',
@@ -75,7 +78,7 @@ export const clients: readonly Client[] = [
     file: 'analyticsPython',
     types: ALL,
     expected: retries,
-    obeysRetryAfter: [],
+    waits: ['429', '503'],
   },
   {
     name: 'segment-analytics-python, gzip',
@@ -83,7 +86,7 @@ export const clients: readonly Client[] = [
     file: 'analyticsPython',
     types: ALL,
     expected: retries,
-    obeysRetryAfter: [],
+    waits: ['429', '503'],
     environment: { GZIP: '1' },
   },
   {
@@ -92,15 +95,16 @@ export const clients: readonly Client[] = [
     file: 'rudderPython',
     types: ALL,
     expected: retries,
-    obeysRetryAfter: [],
+    waits: [],
   },
   {
     name: 'analytics-go 3',
     toolchain: 'go',
     file: 'analyticsGo',
     types: ALL,
-    expected: retries,
-    obeysRetryAfter: [],
+    // It tries everything ten times, also what cannot become right.
+    expected: { ...retries, '400': 'gives up', '401': 'gives up', '413': 'gives up' },
+    waits: [],
   },
   {
     name: 'analytics-java 3.5',
@@ -108,7 +112,8 @@ export const clients: readonly Client[] = [
     file: 'AnalyticsJava',
     types: ALL,
     expected: retries,
-    obeysRetryAfter: [],
+    // Its own first backoff is fifteen seconds.
+    waits: ['429', '503'],
   },
   {
     name: '@segment/analytics-next',
@@ -116,7 +121,7 @@ export const clients: readonly Client[] = [
     file: 'browser',
     types: ALL,
     expected: retries,
-    obeysRetryAfter: ['429'],
+    waits: ['429'],
     environment: { PAGE: 'segment' },
   },
   {
@@ -125,7 +130,7 @@ export const clients: readonly Client[] = [
     file: 'browser',
     types: ALL,
     expected: { '200': 'once' },
-    obeysRetryAfter: [],
+    waits: [],
     environment: { PAGE: 'segmentBatch', LEAVE: '1' },
   },
   {
@@ -134,7 +139,7 @@ export const clients: readonly Client[] = [
     file: 'browser',
     types: ALL,
     expected: retries,
-    obeysRetryAfter: [],
+    waits: [],
     environment: { PAGE: 'rudder' },
   },
   {
@@ -143,7 +148,25 @@ export const clients: readonly Client[] = [
     file: 'browser',
     types: ALL,
     expected: { '200': 'once' },
-    obeysRetryAfter: [],
+    waits: [],
     environment: { PAGE: 'rudderBeacon', LEAVE: '1' },
+  },
+  // Their bodies as documented: the SDKs themselves need a Ruby and a phone.
+  {
+    name: 'analytics-ruby',
+    toolchain: 'npm',
+    file: 'recorded',
+    types: ALL,
+    expected: { '200': 'once', lost: 'once' },
+    waits: [],
+  },
+  {
+    name: 'analytics-android 4',
+    toolchain: 'npm',
+    file: 'recorded',
+    // Screens instead of pages.
+    types: [1, 2, 4, 5, 6],
+    expected: { '200': 'once', lost: 'once' },
+    waits: [],
   },
 ]

@@ -10,6 +10,7 @@ import { spawn } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type Client, STATUSES, type Status, clients } from './clients.ts'
+import { fixtureName } from './fixtureName.ts'
 import { type Judgement, judge } from './judge.ts'
 import { type RealCollector, startRealCollector } from './realCollector.ts'
 import { type Attempt, type RecordedRequest, startFront } from './scriptedFront.ts'
@@ -105,7 +106,8 @@ async function send(real: RealCollector, client: Client, status: Status): Promis
   })
   try {
     const said = await runClient(client, tools.get(client.toolchain) as Tools, front.url, key)
-    if (record && status === '200') await writeFixture(client, front.requests, key)
+    if (record && status === '200' && client.file !== 'recorded')
+      await writeFixture(client, front.requests, key)
     return { client, status, attempts: [...front.attempts], said, preflights: front.preflights() }
   } finally {
     await front.stop()
@@ -195,6 +197,7 @@ function runClient(client: Client, { start }: Tools, endpoint: string, key: stri
       env: {
         ...process.env,
         CHROMIUM,
+        FIXTURE: `${FIXTURES}${fixtureName(client.name)}.json`,
         ENDPOINT: endpoint,
         WRITE_KEY: key,
         NODE_OPTIONS: '',
@@ -229,6 +232,6 @@ async function writeFixture(
     .replaceAll(key, known)
     .replaceAll(basic(key), basic(known))
     .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:8080')
-  const file = name.replaceAll(/[^a-z0-9]+/gi, '-').replaceAll(/^-|-$/g, '')
+  const file = fixtureName(name)
   await writeFile(`${FIXTURES}${file}.json`, `${text}\n`)
 }

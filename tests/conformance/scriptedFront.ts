@@ -8,7 +8,7 @@
  */
 import { type IncomingMessage, type ServerResponse, createServer, request } from 'node:http'
 import { type AddressInfo } from 'node:net'
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { type Status } from './clients.ts'
 
 export interface Attempt {
@@ -45,11 +45,18 @@ export interface FrontOptions {
   readonly slowKey: string
 }
 
-/** More than the collector takes, bytes. */
-const TOO_LARGE = 4 * 1024 * 1024 + 1
+/** One byte more than the collector takes, small on the wire: it is refused when it has arrived whole. */
+const TOO_LARGE = gzipSync(Buffer.alloc(4 * 1024 * 1024 + 1, ' '))
 /** Events that put the slow source three seconds over its rate: Retry-After is then longer than any first backoff. */
 const BURST = 4
-const KEPT_HEADERS = ['authorization', 'content-type', 'x-write-key', 'anonymousid', 'sentat']
+const KEPT_HEADERS = [
+  'authorization',
+  'content-type',
+  'content-encoding',
+  'x-write-key',
+  'anonymousid',
+  'sentat',
+]
 
 export async function startFront(options: FrontOptions): Promise<Front> {
   const attempts: Attempt[] = []
@@ -134,7 +141,7 @@ async function refusal(options: FrontOptions, question: Question): Promise<Answe
   }
   if (options.status === '400') return ask(collector, spoilt(Buffer.from('{'), options.key))
   if (options.status === '401') return ask(collector, spoilt(Buffer.from('{}'), 'wk_nobody'))
-  if (options.status === '413') return ask(collector, spoilt(Buffer.alloc(TOO_LARGE, ' '), options.key))
+  if (options.status === '413') return ask(collector, spoilt(TOO_LARGE, options.key))
   if (options.status === '503') return ask(options.starting, question)
   const batch = JSON.stringify({ batch: Array.from({ length: BURST }, () => ({ type: 'page' })) })
   const burst = { ...spoilt(Buffer.from(batch), options.slowKey), path: '/v1/batch' }

@@ -33,7 +33,14 @@ interface Recipe {
 
 const recipes: Readonly<Record<ToolchainName, Recipe>> = {
   npm: {
-    files: ['package.json', 'analyticsNode.cjs', 'analyticsNodeOld.cjs', 'rudderNode.cjs', 'jitsu.cjs'],
+    files: [
+      'package.json',
+      'analyticsNode.cjs',
+      'analyticsNodeOld.cjs',
+      'rudderNode.cjs',
+      'jitsu.cjs',
+      'recorded.cjs',
+    ],
     steps: [['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts']],
     start: (cwd) => (client) => ({ command: process.execPath, args: [`${client}.cjs`], cwd }),
   },
