@@ -99,3 +99,23 @@ test('an idle request queue sets no timers, and none to a time in the past', asy
   process.off('warning', onWarning)
   expect(warnings.filter((name) => name === 'TimeoutNegativeWarning')).toEqual([])
 })
+
+test('a request is one buffer of its size, and a body with room before it stays where it is', async () => {
+  const createRequest = require('kafkajs/src/protocol/request') as (
+    request: object,
+  ) => Promise<{ buffer: Buffer }>
+  const wanted = '0000000f 0000 0007 00000005 0003 616263 6869'.replaceAll(' ', '')
+  const head = { correlationId: 5, clientId: 'abc' }
+  const request = { apiKey: 0, apiVersion: 7 }
+  const body = Buffer.from('hi')
+  const copied = await createRequest({ ...head, request: { ...request, encode: () => ({ buffer: body }) } })
+  expect(copied.buffer.toString('hex')).toBe(wanted)
+  const whole = Buffer.from('..........................hi')
+  const roomy = { buffer: whole.subarray(26), headroom: whole.subarray(0, 26) }
+  const placed = await createRequest({ ...head, request: { ...request, encode: () => roomy } })
+  expect(placed.buffer.toString('hex')).toBe(wanted)
+  expect(placed.buffer.buffer).toBe(whole.buffer)
+  const tight = { buffer: body, headroom: Buffer.alloc(3) }
+  const fallback = await createRequest({ ...head, request: { ...request, encode: () => tight } })
+  expect(fallback.buffer.toString('hex')).toBe(wanted)
+})

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
+import { crc32c } from '@node-rs/crc32'
 import fc from 'fast-check'
 import { readProduce } from '../testing/brokerCluster.ts'
-import { crc32c } from './crc32c.ts'
 import { encodeProduce } from './encodeProduce.ts'
 
 // RFC 3720, B.4.
@@ -11,9 +11,7 @@ test.each([
   [Buffer.from(Array.from({ length: 32 }, (_, i) => i)).toString('hex'), 0x46dd794e],
   [Buffer.from('123456789').toString('hex'), 0xe3069283],
 ])('the checksum of %s is %i', (hex, sum) => {
-  const bytes = Buffer.from(hex, 'hex')
-  expect(crc32c(bytes)).toBe(sum)
-  expect(crc32c(Buffer.concat([Buffer.from('xyz'), bytes, Buffer.from('z')]), 3, 3 + bytes.length)).toBe(sum)
+  expect(crc32c(Buffer.from(hex, 'hex'))).toBe(sum)
 })
 
 test('a request holds every record of every lane, in order, as the protocol has it', () => {
@@ -52,8 +50,9 @@ test('a request holds every record of every lane, in order, as the protocol has 
         const request = encodeProduce(lanes, {
           timeoutMs: 1000,
           nowMs,
+          headroom: 7,
           ...(by && { producer: by }),
-        })
+        }).subarray(7)
         const topics = [...new Set(lanes.map(({ topic }) => topic))]
         expect(readProduce(request)).toEqual({
           ...(by && { producer: by }),

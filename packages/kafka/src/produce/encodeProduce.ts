@@ -8,7 +8,7 @@
  *  P2. acks = all, no compression. Without a producer a request sent twice writes twice; with one the broker sees it by
  *      the sequence numbers, and everything belongs to the open transaction of that producer.
  */
-import { crc32c } from './crc32c.ts'
+import { crc32c } from '@node-rs/crc32'
 
 export interface ProducedRecord {
   readonly key: string | Uint8Array | null
@@ -50,6 +50,8 @@ export interface ProduceOptions {
   readonly timeoutMs: number
   readonly nowMs: number
   readonly producer?: Producer
+  /** Bytes left free before the body, for the head of the request. */
+  readonly headroom?: number
 }
 
 /** Of a batch before its records: offsets, length, checksum, times, producer, count. */
@@ -64,10 +66,11 @@ const ALL_REPLICAS = -1
 /** Bit of the attributes; no compression, times of creation (the topic may say otherwise). */
 const TRANSACTIONAL = 0x10
 
+/** In memory of its own: whoever has sent it may give that back. */
 export function encodeProduce(lanes: readonly Lane[], options: ProduceOptions): Buffer {
-  const { producer } = options
+  const { producer, headroom = 0 } = options
   const byTopic = new Map<string, Lane[]>()
-  let most = 12 + (producer ? textMost(producer.transactionalId) : 0)
+  let most = headroom + 12 + (producer ? textMost(producer.transactionalId) : 0)
   for (const lane of lanes) {
     const known = byTopic.get(lane.topic)
     if (known) known.push(lane)
@@ -77,12 +80,12 @@ export function encodeProduce(lanes: readonly Lane[], options: ProduceOptions): 
     }
     most += 8 + mostBatchBytes(lane.records)
   }
-  const into = Buffer.allocUnsafe(most)
-  let at = 2
+  const into = Buffer.allocUnsafeSlow(most)
+  let at = headroom + 2
   if (producer) {
     at += into.write(producer.transactionalId, at)
-    into.writeInt16BE(at - 2, 0)
-  } else into.writeInt16BE(-1, 0)
+    into.writeInt16BE(at - 2 - headroom, headroom)
+  } else into.writeInt16BE(-1, headroom)
   at = into.writeInt16BE(ALL_REPLICAS, at)
   at = into.writeInt32BE(options.timeoutMs, at)
   at = into.writeInt32BE(byTopic.size, at)
@@ -142,7 +145,7 @@ function writeBatch(into: Buffer, start: number, lane: Lane, { nowMs, producer }
   // No producer id, no epoch, no sequence.
   else into.fill(0xff, start + 43, start + 57)
   into.writeInt32BE(records.length, start + 57)
-  into.writeUInt32BE(crc32c(into, start + CHECKED_FROM, at), start + CHECKSUM_AT)
+  into.writeUInt32BE(crc32c(into.subarray(start + CHECKED_FROM, at)), start + CHECKSUM_AT)
   return at
 }
 
