@@ -53,7 +53,7 @@ describe('plan', () => {
   + workspace/maison
 
 back-fill (1)
-  + trait/orders  counts events from its adoption on; the back-fill of earlier ones is not yet run
+  + trait/orders  what the log has of earlier events is added before it shows
 
 2 changes on revision 0: 1 live, 1 back-fill`)
     expect((await tributary('history')).out).toMatch('no revision yet')
@@ -108,7 +108,7 @@ back-fill (1)
     const { code, err } = await tributary('apply', 'shop')
     expect(code).toBe(1)
     expect(err).toBe(
-      'error: 1 problem in the documents:\n  shop/traits.yaml:4:1: unknown key `within`; known are name, description, sum, first, last, min, max, average, mostFrequent, uniqueList, prefer',
+      'error: 1 problem in the documents:\n  shop/traits.yaml:4:1: unknown key `within`; known are name, description, sum, first, last, min, max, average, mostFrequent, uniqueList, distinct, prefer',
     )
   })
 })
