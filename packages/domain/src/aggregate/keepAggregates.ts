@@ -32,25 +32,26 @@ interface Kept extends OwnedAggregate {
   readonly of: (event: FoldableEvent) => Aggregate | undefined
 }
 
-const nameOf = ({ document, hash }: { document: string; hash: string }) => `${document}@${hash}`
-
 export function keepAggregates(owned: readonly OwnedAggregate[]): KeptAggregates {
-  const byName = new Map<string, Kept>()
+  /** While a document is being replaced it has two forms. */
+  const byDocument = new Map<string, Kept[]>()
   /** Event name → what counts it: an event looks at no other. */
   const byEvent = new Map<string, Kept[]>()
   for (const each of owned) {
     const kept: Kept = { ...each, of: contributionOf(each) }
-    byName.set(nameOf(each.definition), kept)
-    const { event, steps } = each.definition
+    const { document, event, steps } = each.definition
+    byDocument.set(document, [...(byDocument.get(document) ?? []), kept])
     for (const name of new Set(steps ? steps.map((step) => step.event) : [event]))
       byEvent.set(name, [...(byEvent.get(name) ?? []), kept])
   }
+  const find = ({ document, hash }: Aggregate) =>
+    byDocument.get(document)?.find(({ definition }) => definition.hash === hash)
   return {
     of: (event) =>
       (byEvent.get(event.name) ?? []).flatMap((kept) => kept.of(event) ?? []).sort(compareAggregates),
-    keeps: (aggregate) => byName.get(nameOf(aggregate))?.job === aggregate.job,
+    keeps: (aggregate) => find(aggregate)?.job === aggregate.job,
     trim(aggregate) {
-      const kept = byName.get(nameOf(aggregate))
+      const kept = find(aggregate)
       return kept ? trimAggregate(kept.definition, aggregate) : aggregate
     },
   }

@@ -97,9 +97,8 @@ export function fragmentOf(facts: EventFacts, kept: KeptAggregates): Fragment {
 export function foldEvent(fragment: Fragment | undefined, facts: EventFacts, kept: KeptAggregates): Fragment {
   const one = fragmentOf(facts, kept)
   if (!fragment) return one
-  const joined = joinFragments(dropForgotten(fragment, kept), one)
-  const aggregates = one.aggregates.length === 0 ? joined.aggregates : joined.aggregates.map(kept.trim)
-  return cap({ ...joined, aggregates }, facts.event.identifiers[0]?.id)
+  const joined = joinFragments(dropForgotten(fragment, kept), one, (a, b) => kept.trim(addAggregates(a, b)))
+  return cap(joined, facts.event.identifiers[0]?.id)
 }
 
 /**
@@ -117,14 +116,16 @@ export function fillFragment(
   const before = missing.map((each) => ({ ...each, filled: true })).sort(compareAggregates)
   return {
     ...fragment,
-    aggregates: mergeSorted(fragment.aggregates, before, compareAggregates, addAggregates).map(kept.trim),
+    aggregates: mergeSorted(fragment.aggregates, before, compareAggregates, (a, b) =>
+      kept.trim(addAggregates(a, b)),
+    ),
   }
 }
 
 const filledName = ({ document, hash, job }: Aggregate) => `${document}@${hash}@${job}`
 
 /** Two fragments over different events as one, without caps: what a profile folds its parts with. */
-export function joinFragments(a: Fragment, b: Fragment): Fragment {
+export function joinFragments(a: Fragment, b: Fragment, add = addAggregates): Fragment {
   return {
     firstSeenMs: Math.min(a.firstSeenMs, b.firstSeenMs),
     lastSeenMs: Math.max(a.lastSeenMs, b.lastSeenMs),
@@ -136,7 +137,7 @@ export function joinFragments(a: Fragment, b: Fragment): Fragment {
       (x, y) => compareText(x.id, y.id),
       joinIdentifiers,
     ),
-    aggregates: mergeSorted(a.aggregates, b.aggregates, compareAggregates, addAggregates),
+    aggregates: mergeSorted(a.aggregates, b.aggregates, compareAggregates, add),
     consents: mergeSorted(
       a.consents,
       b.consents,

@@ -57,7 +57,7 @@ export interface FoldOptions {
 export function foldProfile(parts: readonly ProfilePart[], options: FoldOptions): Profile | undefined {
   const fragments = parts.flatMap(({ fragment }) => fragment ?? [])
   if (fragments.length === 0) return undefined
-  const all = fragments.reduce(joinFragments)
+  const all = fragments.reduce((a, b) => joinFragments(a, b))
   const belongs = new Set(parts.map(({ identifierId }) => identifierId))
   const identifiers = all.identifiers
     .filter(({ id }) => belongs.has(id))
