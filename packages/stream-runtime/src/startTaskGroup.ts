@@ -135,7 +135,7 @@ class RunningGroup<C, X> implements TaskGroup<X> {
         return {
           partition,
           state: task.state,
-          positions: task.positions,
+          positions: task.reached,
           lag: task.lag,
           openings,
           configurationOffset: task.meta.configurationOffset,

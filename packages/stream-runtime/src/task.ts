@@ -86,6 +86,8 @@ export class Task<C, X> {
   #meta: TaskMeta = EMPTY_META
   /** Next offset of each input: ahead of meta by markers only, between batches. */
   #positions: Record<string, number> = {}
+  /** The same as of the last batch that has ended: what `view` includes. Ahead of it lies what is being committed. */
+  #reached: Readonly<Record<string, number>> = {}
   #clockMs = 0
   #nextTickMs = 0
   #lastCommitMs = 0
@@ -121,6 +123,10 @@ export class Task<C, X> {
 
   get positions(): Readonly<Record<string, number>> {
     return this.#positions
+  }
+
+  get reached(): Readonly<Record<string, number>> {
+    return this.#reached
   }
 
   get progress(): { readonly records: number; readonly left: number } | undefined {
@@ -217,6 +223,7 @@ export class Task<C, X> {
     this.#adopted = this.#meta.configurationOffset
     this.#clockMs = this.#meta.clockMs
     this.#positions = await startPositions(log, topology, partition, this.#meta)
+    this.#reached = { ...this.#positions }
     if (configuration && this.#adopted !== null)
       await untilConfigurationIsRead(configuration, this.#adopted, { partition, logger, signal })
     this.#processor = topology.create(partition)
@@ -271,6 +278,7 @@ export class Task<C, X> {
     this.#guard('endBatch', () => this.#processor!.endBatch?.(batch))
     const quiet = records === 0 && !batch.hasEffects && this.#adopted === adoptedBefore
     if (quiet && !this.#positionsDue(startMs)) {
+      this.#reached = { ...this.#positions }
       this.#options.injected.splice(0, injected)
       this.#level(startMs)
       return
@@ -383,6 +391,7 @@ export class Task<C, X> {
       asOfMs: this.#options.clock.now(),
     })
     this.#meta = finished.meta
+    this.#reached = { ...this.#positions }
     this.#committed++
   }
 

@@ -15,6 +15,8 @@ import {
   type OwnerLookup,
   type PeerTls,
   createPeerClients,
+  createPositionWaits,
+  createReachedService,
   startGrpcServer,
 } from '@tributary/service-kit'
 import {
@@ -72,6 +74,7 @@ export async function startIdentityStitcher(
   onStop('connections to other instances', async () => peers.close())
 
   // The gRPC server needs the tasks, which need its address for the owner map: questions wait for the tasks.
+  let extractors: TaskGroup | undefined
   let resolver: TaskGroup<SubmittedFact> | undefined
   const service = createIdentityService({
     view: () => resolver?.view(0),
@@ -86,7 +89,20 @@ export async function startIdentityStitcher(
     },
     logger,
   })
-  const grpc = await startGrpcServer({ ...options.grpc, services: [service], health, logger, metrics })
+  const waits = createPositionWaits((task, partition, topic) => {
+    const group =
+      task === extractorTasks.name ? extractors : task === resolverTasks.name ? resolver : undefined
+    // What is shown by the view is what may be told.
+    if (!group?.view(partition)) return undefined
+    return group.tasks().find((each) => each.partition === partition)?.positions[topic]
+  })
+  const grpc = await startGrpcServer({
+    ...options.grpc,
+    services: [service, createReachedService(waits, logger)],
+    health,
+    logger,
+    metrics,
+  })
 
   const address = options.address(grpc.port)
 
@@ -111,7 +127,7 @@ export async function startIdentityStitcher(
     onStop(name, () => group.stop())
     return group
   }
-  await start({ topology: extractorTasks })
+  extractors = await start({ topology: extractorTasks })
   resolver = await start({ topology: resolverTasks, onAssigned: () => owners.joined() })
   onStop('gRPC server', () => grpc.stop())
   return { grpcPort: grpc.port }

@@ -7,6 +7,7 @@
 import { type FoldedEvents } from '@tributary/clickhouse-log'
 import { type ProcessConfiguration } from '@tributary/configuration'
 import { type PartitionCounts } from '@tributary/contracts'
+import { ReachedServiceClient } from '@tributary/contracts/generated/tributary/ingest/v1/reached'
 import { ProfilePeerServiceClient } from '@tributary/contracts/generated/tributary/profile/v1/profile_peers'
 import {
   type GrpcServerOptions,
@@ -16,6 +17,8 @@ import {
   type OwnerLookup,
   type PeerTls,
   createPeerClients,
+  createPositionWaits,
+  createReachedService,
   startGrpcServer,
 } from '@tributary/service-kit'
 import {
@@ -30,6 +33,7 @@ import { fragmentTopology } from './fragment/fragmentTopology.ts'
 import { createChangeFeed } from './grpc/changeFeed.ts'
 import { createProfilePeerService } from './grpc/profilePeerService.ts'
 import { createProfileService } from './grpc/profileService.ts'
+import { reachTasks } from './grpc/reachTasks.ts'
 import { Watchers } from './grpc/watchers.ts'
 import { createBackFiller } from './job/backFiller.ts'
 import { type Sent } from './job/jobProcessor.ts'
@@ -81,11 +85,14 @@ export async function startProfileStore(
 
   const fragmentTasks = fragmentTopology(observers.fragments)
   const profileTasks = profileTopology(observers.profiles)
-  const ownersOf = ({ name }: { name: string }) => options.owners(groupName(options.groupPrefix, name, EPOCH))
+  const ownersOf = ({ name }: { readonly name: string }) =>
+    options.owners(groupName(options.groupPrefix, name, EPOCH))
   const identifierOwners = ownersOf(fragmentTasks)
   const profileOwners = ownersOf(profileTasks)
   const peers = createPeerClients(ProfilePeerServiceClient, { tls: options.peerTls })
   onStop('connections to other instances', async () => peers.close())
+  const reachedPeers = createPeerClients(ReachedServiceClient, { tls: options.peerTls })
+  onStop('connections to other tasks', async () => reachedPeers.close())
 
   // The gRPC server needs the tasks, which need its address for the owner map: questions wait for the tasks.
   let fragments: TaskGroup | undefined
@@ -94,6 +101,26 @@ export async function startProfileStore(
     counts,
     fragment: (partition: number) => fragments?.view(partition),
     profile: (partition: number) => profiles?.view(partition),
+  }
+  const waits = createPositionWaits((task, partition, topic) => {
+    const group = task === fragmentTasks.name ? fragments : task === profileTasks.name ? profiles : undefined
+    // What is shown by the view is what may be told.
+    if (!group?.view(partition)) return undefined
+    return group.tasks().find((each) => each.partition === partition)?.positions[topic]
+  })
+  const reach = {
+    nodeId: options.nodeId,
+    peers: reachedPeers,
+    // Of the identity-stitcher: its instances are found in its groups, as its own find each other.
+    owners: {
+      fragment: identifierOwners,
+      profile: profileOwners,
+      extractor: ownersOf({ name: 'extractor' }),
+      resolver: ownersOf({ name: 'resolver' }),
+    },
+    waits,
+    log: options.log,
+    nowMs,
   }
   const grpc = await startGrpcServer({
     ...options.grpc,
@@ -104,9 +131,13 @@ export async function startProfileStore(
         reading: () => configuration.current()?.value.reading,
         watchers,
         feed: createChangeFeed({ log: options.log, partitions: counts.profile, watchers }),
+        epoch: EPOCH,
+        nowMs,
+        writes: (call, deadlineMs) => reachTasks(reach, call, deadlineMs),
         logger,
       }),
       createProfilePeerService(views, logger),
+      createReachedService(waits, logger),
     ],
     health,
     logger,

@@ -70,6 +70,9 @@ async function startInstance(index: number): Promise<void> {
     }),
     watchers: new Watchers(),
     feed: { open: async () => {}, close: () => {} },
+    epoch: 1,
+    nowMs: Date.now,
+    writes: () => ({ reach: async (goal) => goal.offset, end: async () => 0 }),
     logger,
   })
   const server = await startGrpcServer({

@@ -7,6 +7,7 @@ import {
   type ProfileRef,
   type WatchResponse,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
+import { PositionToken } from '@tributary/contracts/generated/tributary/ingest/v1/position'
 import { ProfilePeerServiceClient } from '@tributary/contracts/generated/tributary/profile/v1/profile_peers'
 import { EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { identityRules } from '@tributary/configuration'
@@ -26,6 +27,7 @@ import { Watchers } from './watchers.ts'
 
 let pipeline: Pipeline
 let ownsProfiles = true
+let late = false
 let feedUsers = 0
 const watchers = new Watchers()
 const recording = createRecordingLogger()
@@ -59,6 +61,12 @@ beforeAll(async () => {
         feedUsers--
       },
     },
+    epoch: 1,
+    nowMs: Date.now,
+    writes: () => ({
+      reach: async (goal) => (late && goal.task === 'fragment' ? goal.offset - 2 : goal.offset),
+      end: async () => 0,
+    }),
     logger: recording.logger,
   })
   server = await startGrpcServer({
@@ -78,6 +86,7 @@ afterAll(async () => {
 
 beforeEach(() => {
   ownsProfiles = true
+  late = false
   pipeline = createPipeline()
   pipeline.event(eventOf({ messageId: 'm1', identifiers: ['a1'], timeMs: 1_000 }))
   pipeline.settle()
@@ -109,6 +118,77 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   )
   return error ? `${status[error.code]}: ${error.details}` : 'answered'
 }
+
+const written = {
+  minPosition: Buffer.from(
+    PositionToken.encode({ epoch: 1, positions: [{ partition: 1, offset: 4 }] }).finish(),
+  ).toString('base64url'),
+  withIdentity: false,
+  maxWaitMs: 0,
+}
+const user = (value: string): ProfileRef => ({
+  ref: { $case: 'identifier', value: { type: 'user_id', value } },
+})
+const tooEarly = [{ task: 'fragment', partition: 1, topic: 'internal.events.v1', offsets: 2 }]
+
+describe('read-your-write', () => {
+  const ask = (value: string, freshness: typeof written) =>
+    callUnary(
+      client.getProfile.bind(client),
+      { ref: user(value), freshness, fieldMask: ['events'] },
+      { deadlineMs: 2_000, metadata },
+    )
+
+  test('an answer that is fresh enough says of nobody that it is behind', async () => {
+    expect(await ask('u1', written)).toMatchObject({ profile: { events: 3, profileId: '' }, behind: [] })
+  })
+
+  test('an answer that came too early says how far behind it is, and is no NOT_FOUND', async () => {
+    late = true
+    expect(await ask('u1', written)).toMatchObject({ profile: { events: 3 }, behind: tooEarly })
+    expect(await ask('nobody', written)).toEqual({ profile: undefined, behind: tooEarly })
+    late = false
+    expect(await codeOf(ask('nobody', written))).toMatch('NOT_FOUND')
+  })
+
+  test('a position of something else is refused', async () => {
+    const asked = ask('u1', { ...written, minPosition: 'x' })
+    expect(await codeOf(asked)).toMatch('INVALID_ARGUMENT: min_position is no position of this installation')
+  })
+})
+
+describe('BatchGetProfiles', () => {
+  const batch = (refs: ProfileRef[], fieldMask?: string[]) =>
+    callUnary(client.batchGetProfiles.bind(client), { refs, fieldMask }, { deadlineMs: 2_000, metadata })
+
+  test('each reference has a status of its own, in the order asked', async () => {
+    const { results } = await batch([
+      user('u1'),
+      user('nobody'),
+      { ref: { $case: 'identifier', value: { type: 'shoe', value: '42' } } },
+      { ref: { $case: 'profileId', value: home('a1') } },
+    ])
+    expect(results.map(({ code }) => code)).toEqual([
+      status.OK,
+      status.NOT_FOUND,
+      status.INVALID_ARGUMENT,
+      status.OK,
+    ])
+    expect(results.map(({ profile }) => profile?.profileId)).toEqual([
+      home('u1'),
+      undefined,
+      undefined,
+      home('u1'),
+    ])
+    expect(results[2]!.message).toMatch('no identifier type is called "shoe"')
+  })
+
+  test('none, too many, or a field that is none is refused as a whole', async () => {
+    expect(await codeOf(batch([]))).toBe('INVALID_ARGUMENT: 0 refs; give 1 to 100')
+    expect(await codeOf(batch(Array.from({ length: 101 }, () => user('u1'))))).toMatch('101 refs')
+    expect(await codeOf(batch([user('u1')], ['shoe']))).toMatch('"shoe" is no field of a profile')
+  })
+})
 
 describe('GetProfile', () => {
   test.each<[string, () => Promise<GetProfileResponse>]>([
