@@ -635,6 +635,51 @@ describe('what is worth a change', () => {
   })
 })
 
+describe('an audience on a trait with a window', () => {
+  const rich = jobs([
+    audience('rich', { trait: 'spend_2d', gte: 100 }),
+    trait('spend_2d', { sum: { event: 'Order Completed', path: 'properties.total', within: '2d' } }),
+  ])
+  const buy = (pipeline: Pipeline, messageId: string, timeMs: number) => {
+    pipeline.event(
+      eventOf({
+        messageId,
+        timeMs,
+        identifiers: ['u1'],
+        name: 'Order Completed',
+        payload: { properties: { total: 60 } },
+      }),
+    )
+    pipeline.settle()
+  }
+  const told = (pipeline: Pipeline) =>
+    audienceChangesOf(pipeline).map(({ change, reason, time, because }) => [
+      change,
+      reason,
+      time,
+      because[0]?.value,
+    ])
+
+  test('is left on time with nothing arriving, also after a restart, and entered again by a late event', () => {
+    const pipeline = createPipeline()
+    pipeline.configure(0, rich, none)
+    pipeline.settle()
+    buy(pipeline, 'm1', START_MS)
+    buy(pipeline, 'm2', START_MS + 24 * HOUR)
+    pipeline.tick(START_MS + 72 * HOUR - 1)
+    pipeline.restart()
+    pipeline.tick(START_MS + 72 * HOUR)
+    buy(pipeline, 'm3', START_MS + 47 * HOUR)
+    pipeline.tick(START_MS + 96 * HOUR)
+    expect(told(pipeline)).toEqual([
+      ['entered', 'event', '2026-01-01T00:00:00.000Z', 120],
+      ['left', 'time', '2026-01-04T00:00:00.000Z', 60],
+      ['entered', 'event', '2026-01-04T00:00:00.000Z', 120],
+      ['left', 'time', '2026-01-05T00:00:00.000Z', 0],
+    ])
+  })
+})
+
 describe('definitions', () => {
   const buy = (pipeline: Pipeline, messageId: string, name = 'u1') => {
     pipeline.event(

@@ -87,9 +87,51 @@ describe('a profile', () => {
       [{ identifierId: 'u1', fragment }, { identifierId: 'e1' }, { identifierId: 'a9' }],
       options,
     )?.identifiers
+    const seen = { firstSeenMs: 1, lastSeenMs: 1, sourceId: 'web' }
     expect(shown).toEqual([
-      { type: 'email', value: 'e1-value' },
-      { type: 'user_id', value: 'u1-value' },
+      { type: 'email', value: 'e1-value', id: 'e1', ...seen },
+      { type: 'user_id', value: 'u1-value', id: 'u1', ...seen },
+    ])
+  })
+
+  test('knows when each identifier was seen first and last, and by which source first, over all its parts', () => {
+    const seen = (messageId: string, anchor: number, timeMs: number, sourceId: string): FoldableEvent => ({
+      messageId,
+      sourceId,
+      type: 'track',
+      name: '',
+      timeMs,
+      identifiers: [anchors[anchor]!, ...anchors.slice(0, 1)],
+      payload: {},
+    })
+    const fragments = fragmentsOf([
+      seen('m1', 3, 5, 'web'),
+      seen('m2', 4, 2, 'web'),
+      seen('m3', 4, 2, 'crm'),
+      seen('m4', 3, 9, 'crm'),
+    ])
+    const profile = foldProfile([...partsOf(fragments), { identifierId: 'u1' }], options)
+    expect(profile?.identifiers.find(({ id }) => id === 'u1')).toEqual({
+      ...anchors[0],
+      firstSeenMs: 2,
+      lastSeenMs: 9,
+      sourceId: 'crm',
+    })
+  })
+
+  test('knows of each trait which source said it, when, and in which message', () => {
+    const said = (messageId: string, sourceId: string, timeMs: number, plan: string): FoldableEvent => ({
+      messageId,
+      sourceId,
+      type: 'identify',
+      name: '',
+      timeMs,
+      identifiers: anchors.slice(0, 1),
+      payload: { traits: { plan } },
+    })
+    const fragments = fragmentsOf([said('m1', 'crm', 1, 'gold'), said('m2', 'web', 2, 'free')])
+    expect(foldProfile(partsOf(fragments), options)?.traits).toEqual([
+      { path: 'plan', sourceId: 'crm', json: '"gold"', timeMs: 1, messageId: 'm1' },
     ])
   })
 

@@ -12,7 +12,7 @@ import { type AggregateDefinition } from '../aggregate/aggregateDefinition.ts'
 import { aggregateValue } from '../aggregate/aggregateValue.ts'
 import { MAX_IDENTIFIERS_PER_PROFILE, MAX_TRAITS_PER_PROFILE } from './caps.ts'
 import { compareText } from './canonicalJson.ts'
-import { type Fragment, type TraitValue, joinFragments } from './fragment.ts'
+import { type Fragment, type IdentifierSeen, type TraitValue, joinFragments } from './fragment.ts'
 import { type Preferences, foldTraits } from './foldTraits.ts'
 
 export interface ProfilePart {
@@ -33,8 +33,8 @@ export interface Profile {
   readonly firstSeenMs: number
   readonly lastSeenMs: number
   readonly events: number
-  /** Sorted by type, then value. */
-  readonly identifiers: readonly { readonly type: string; readonly value: string }[]
+  /** Sorted by type, then value; seen first and last, and by which source, on the events of the profile. */
+  readonly identifiers: readonly IdentifierSeen[]
   /** What is shown and where it came from, sorted by path. */
   readonly traits: readonly TraitValue[]
   /** Sorted by id; one for which nothing counted is absent. */
@@ -61,7 +61,6 @@ export function foldProfile(parts: readonly ProfilePart[], options: FoldOptions)
   const belongs = new Set(parts.map(({ identifierId }) => identifierId))
   const identifiers = all.identifiers
     .filter(({ id }) => belongs.has(id))
-    .map(({ type, value }) => ({ type, value }))
     .sort((a, b) => compareText(a.type, b.type) || compareText(a.value, b.value))
   const traits = foldTraits(all.traits, options.preferences)
   const computed = computedOf(all.aggregates, options)
