@@ -26,6 +26,7 @@ import { bearerCredentials, callUnary, createIdentifierHasher } from '@tributary
 import { createRecordingLogger } from '@tributary/service-kit/testing'
 import { createSecretFiles } from '../../../deploy/local/src/secretFiles.ts'
 import { type ServiceProcess, startServiceProcess } from '../../../deploy/local/src/serviceProcess.ts'
+import { positionToken } from '../../../services/collector/src/produce/positionToken.ts'
 import { testStack } from '../../support/testStack.ts'
 import { uniquePrefix } from '../../support/uniquePrefix.ts'
 import { createLogDatabase } from '../log/logDatabase.ts'
@@ -47,9 +48,10 @@ export interface ProfileInstallation {
   readonly clickhouse: ClickHouse
   readonly hash: (type: string, version: number, value: string) => string
   apply(documents: readonly { readonly kind: string; readonly id: string }[]): Promise<void>
-  send(events: readonly Event[]): Promise<void>
+  /** Gives the position of the events, as the collector's answer has it. */
+  send(events: readonly Event[]): Promise<string>
   assign(assignments: readonly Assignment[]): Promise<void>
-  start(): Promise<ServiceProcess>
+  start(service?: 'profile-store' | 'identity-stitcher'): Promise<ServiceProcess>
   log(process: ServiceProcess): Promise<string>
   client(process: ServiceProcess): ProfileServiceClient
   /** Metadata with the token. */
@@ -128,7 +130,7 @@ export async function openProfileInstallation(
       ])
     },
     async send(events) {
-      await producer.send(
+      const written = await producer.send(
         events.map((event) => ({
           topic: topicName(prefix, topics.events),
           partition: partitionOf(event.anchor, partitions.identifier),
@@ -136,6 +138,7 @@ export async function openProfileInstallation(
           value: EventRecord.encode({ record: { $case: 'event', value: event } }).finish(),
         })),
       )
+      return positionToken(1, written)
     },
     async assign(assignments) {
       await producer.send(
@@ -147,10 +150,10 @@ export async function openProfileInstallation(
         })),
       )
     },
-    async start() {
+    async start(service = 'profile-store') {
       const started = await startServiceProcess({
-        service: 'profile-store',
-        instance: `profile-store-${processes.length}`,
+        service,
+        instance: `${service}-${processes.length}`,
         dataDir,
         logsDir: join(dataDir, 'logs'),
         settings: {
