@@ -27,6 +27,8 @@ export type Toolchain = { readonly start: Start } | { readonly missing: string }
 interface Recipe {
   /** Files of CLIENTS that decide what is installed, or built. */
   readonly files: readonly string[]
+  /** Asked each time: what was installed once is of no use without it. */
+  readonly probe: readonly [string, ...string[]]
   readonly steps: readonly (readonly [string, ...string[]])[]
   readonly start: (folder: string) => Start
 }
@@ -41,11 +43,13 @@ const recipes: Readonly<Record<ToolchainName, Recipe>> = {
       'jitsu.cjs',
       'recorded.cjs',
     ],
+    probe: ['npm', '--version'],
     steps: [['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts']],
     start: (cwd) => (client) => ({ command: process.execPath, args: [`${client}.cjs`], cwd }),
   },
   python: {
     files: ['requirements.txt', 'analyticsPython.py', 'rudderPython.py'],
+    probe: ['python3', '--version'],
     steps: [
       ['python3', '-m', 'venv', 'venv'],
       ['venv/bin/pip', 'install', '--quiet', '-r', 'requirements.txt'],
@@ -54,11 +58,13 @@ const recipes: Readonly<Record<ToolchainName, Recipe>> = {
   },
   go: {
     files: ['go.mod', 'analyticsGo.go'],
+    probe: ['go', 'version'],
     steps: [['go', 'build', '-mod=mod', '-o', 'analyticsGo', 'analyticsGo.go']],
     start: (cwd) => (client) => ({ command: join(cwd, client), args: [], cwd }),
   },
   java: {
     files: ['pom.xml', 'AnalyticsJava.java'],
+    probe: ['java', '-version'],
     steps: [
       ['mvn', '-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib'],
       ['javac', '-cp', 'lib/*', '-d', '.', 'AnalyticsJava.java'],
@@ -67,9 +73,8 @@ const recipes: Readonly<Record<ToolchainName, Recipe>> = {
   },
   chromium: {
     files: ['browser/package.json', 'browser/browser.cjs', 'browser/page.mjs'],
+    probe: [CHROMIUM, '--version'],
     steps: [
-      // Asked first: nothing else is of use without it.
-      [CHROMIUM, '--version'],
       ['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts'],
       ['node_modules/.bin/esbuild', 'page.mjs', '--bundle', '--format=iife', '--outfile=bundle.js'],
     ],
@@ -78,27 +83,27 @@ const recipes: Readonly<Record<ToolchainName, Recipe>> = {
 }
 
 export async function toolchain(name: ToolchainName): Promise<Toolchain> {
-  const { files, steps, start } = recipes[name]
+  const { files, probe, steps, start } = recipes[name]
   const folder = join(HOME, name)
   const marker = join(folder, 'installed')
   const texts = await Promise.all(files.map((file) => readFile(join(CLIENTS, file), 'utf8')))
   const wanted = JSON.stringify([steps, texts])
-  if ((await readFile(marker, 'utf8').catch(() => '')) !== wanted) {
-    await mkdir(folder, { recursive: true })
+  const installed = (await readFile(marker, 'utf8').catch(() => '')) === wanted
+  await mkdir(folder, { recursive: true })
+  if (!installed)
     await Promise.all(files.map((file) => cp(join(CLIENTS, file), join(folder, basename(file)))))
-    for (const [command, ...args] of steps) {
-      try {
-        // Options of this process are not for npm.
-        const env = { ...process.env, NODE_OPTIONS: '' }
-        // oxlint-disable-next-line no-await-in-loop -- one step needs the one before
-        await run(command, args, { cwd: folder, timeout: INSTALL_MS, env })
-      } catch (error) {
-        const { code, stderr = '' } = error as { code?: unknown; stderr?: string }
-        if (code === 'ENOENT') return { missing: `${command} is not on this machine` }
-        return { missing: `"${[command, ...args].join(' ')}" failed: ${stderr.trim().slice(-300)}` }
-      }
+  for (const [command, ...args] of installed ? [probe] : [probe, ...steps]) {
+    try {
+      // Options of this process are not for npm.
+      const env = { ...process.env, NODE_OPTIONS: '' }
+      // oxlint-disable-next-line no-await-in-loop -- one step needs the one before
+      await run(command, args, { cwd: folder, timeout: INSTALL_MS, env })
+    } catch (error) {
+      const { code, stderr = '' } = error as { code?: unknown; stderr?: string }
+      if (code === 'ENOENT') return { missing: `${command} is not on this machine` }
+      return { missing: `"${[command, ...args].join(' ')}" failed: ${stderr.trim().slice(-300)}` }
     }
-    await writeFile(marker, wanted)
   }
+  if (!installed) await writeFile(marker, wanted)
   return { start: start(folder) }
 }
