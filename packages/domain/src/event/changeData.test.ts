@@ -97,11 +97,13 @@ describe('the message id', () => {
   test('is the same whenever the change is read', () => {
     expect(id({ ...created, ts_ms: 1 })).toBe(id(created))
     expect(id({ schema: {}, payload: created })).toBe(id(created))
+    expect(id(created, '{"schema":{},"payload":{"id":7}}')).toBe(id(created))
   })
 
   test.each<[string, unknown, string]>([
     ['another op', { ...created, op: 'u' }, '{"id":7}'],
     ['another key', created, '{"id":8}'],
+    ['a key that is no JSON', created, 'seven'],
     ['another position', { ...created, source: { ...source, lsn: 1 } }, '{"id":7}'],
     ['another table', { ...created, source: { ...source, table: 'x' } }, '{"id":7}'],
     ['another connector', { ...created, source: { ...source, name: 'x' } }, '{"id":7}'],
@@ -140,6 +142,12 @@ describe('a deleted row', () => {
       userId: 7,
       traits: { first_name: null, credit: null },
     })
+  })
+
+  test('is known by a key beyond 2^53 to the last digit', () => {
+    const key = '{"schema":{},"payload":{"id":9007199254740993}}'
+    const event = eventOf(change('d', null, null), { onDelete: 'unset', key })
+    expect(JSON.stringify(event)).toContain('"userId":9007199254740993')
   })
 
   test('of a table of events takes nothing back', () => {

@@ -7,6 +7,7 @@
  *  D3. A deletion erases nobody. By default it is left out, with a reason; `unset` takes the mapped traits back.
  *  D4. `before` is never needed: a table's replica identity may hold the key alone.
  */
+import { parseExact } from './exactJson.ts'
 import { type Json, type JsonObject, isJsonObject, setOwn } from './json.ts'
 import { type MapRecord, type PreparedMapping } from './mapping.ts'
 
@@ -45,17 +46,17 @@ export function changeDataMapping(
         return leftOut('a row was deleted; only the traits of an identify event can be taken back')
       event['traits'] = Object.fromEntries(mapping.traits.map((name) => [name, null]))
     }
-    const id = op === undefined ? undefined : changeId(change, key)
+    const id = op === undefined ? undefined : changeId(change)
     if (id) event['messageId'] ??= options.digest(id)
     if (change.timeMs !== undefined && change.timeMs !== null) event['timestamp'] ??= change.timeMs
     return { event }
 
     /** D2. Nothing of it may depend on when it was read. */
-    function changeId({ op: what }: Change, keyText: string | undefined): string[] {
+    function changeId({ op: what }: Change): string[] {
       const position = ['lsn', 'txId', 'file', 'pos', 'row', 'scn', 'change_lsn', 'sequence', 'ord', 'ts_ms']
       return [
         ...['connector', 'name', 'db', 'schema', 'table', 'collection'].map((name) => textAt(source, name)),
-        keyText ?? JSON.stringify(row),
+        keyText(key) ?? JSON.stringify(row),
         ...position.map((name) => textAt(source, name)),
         what ?? '',
       ]
@@ -116,10 +117,16 @@ function deletedRow({ before }: Change, key: string | undefined): JsonObject {
 function keyColumns(key: string | undefined): Json | undefined {
   if (key === undefined) return undefined
   try {
-    return unwrap(JSON.parse(key) as Json)
+    return unwrap(parseExact(key))
   } catch {
     return undefined
   }
+}
+
+/** The same with and without a schema, so that a converter's setting does not make a change another one. */
+function keyText(key: string | undefined): string | undefined {
+  const columns = keyColumns(key)
+  return columns === undefined ? key : JSON.stringify(columns)
 }
 
 function described(row: JsonObject, { op, source, timeMs }: Change): JsonObject {
