@@ -2,7 +2,7 @@
 export interface Step {
   readonly name: string
   /** What happens to the processes before the SQL, and whether the worker is away meanwhile. */
-  readonly restart?: 'worker killed' | 'worker stopped, schemas off' | 'collector killed'
+  readonly restart?: 'worker killed' | 'worker killed, schemas off' | 'collector killed'
   readonly sql: string
   /** Events that come of it, as `eventText` writes them. */
   readonly events: readonly string[]
@@ -99,6 +99,15 @@ export const steps: readonly Step[] = [
     leftOut: 0,
   },
   {
+    name: 'collector killed with -9',
+    restart: 'collector killed',
+    sql: `INSERT INTO orders VALUES (7, 5, 7.7000, '2026-11-24 12:00:00+00')`,
+    events: [
+      'orders 5 - {"id":7,"op":"c","placed_at":"2026-11-24T12:00:00.000000Z","total":"7.7000"} at 2026-11-24T12:00:00.000Z',
+    ],
+    leftOut: 0,
+  },
+  {
     name: 'worker killed with -9, changes meanwhile',
     restart: 'worker killed',
     sql: `INSERT INTO customers VALUES (6, 'joe@shop.example', 'Joe', 2.5, NULL); DELETE FROM orders WHERE id = 2`,
@@ -106,17 +115,8 @@ export const steps: readonly Step[] = [
     leftOut: 2,
   },
   {
-    name: 'collector killed with -9',
-    restart: 'collector killed',
-    sql: `INSERT INTO orders VALUES (7, 6, 7.7000, '2026-11-24 12:00:00+00')`,
-    events: [
-      'orders 6 - {"id":7,"op":"c","placed_at":"2026-11-24T12:00:00.000000Z","total":"7.7000"} at 2026-11-24T12:00:00.000Z',
-    ],
-    leftOut: 0,
-  },
-  {
-    name: 'worker restarted, without schemas',
-    restart: 'worker stopped, schemas off',
+    name: 'worker killed with -9, then without schemas',
+    restart: 'worker killed, schemas off',
     sql: `UPDATE customers SET plan = 'pro' WHERE id = 9007199254740993;
       INSERT INTO orders VALUES (9007199254740995, 5, 0.0001, '2026-11-24 12:00:00.000001+00')`,
     events: [

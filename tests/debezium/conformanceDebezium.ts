@@ -82,8 +82,7 @@ async function runSteps(
   for (const step of steps) {
     if (stopped.signal.aborted) break
     // oxlint-disable no-await-in-loop -- one step after the other is what is tested
-    if (step.restart === 'worker killed') await worker.kill()
-    if (step.restart === 'worker stopped, schemas off') await worker.stop()
+    if (step.restart?.startsWith('worker killed')) await worker.kill()
     if (step.restart === 'collector killed') await real.kill()
     if (step.sql !== '') await postgres.sql(step.sql)
     if (step.restart === 'collector killed') await real.start()

@@ -16,15 +16,12 @@ const LOG4J = fileURLToPath(new URL('../../deploy/local/kafka/log4j2.yaml', impo
 /** Two archives and sixty jars on a slow line. */
 const INSTALL_MS = 300_000
 const READY_MS = 60_000
-const STOP_MS = 20_000
 /** Seldom enough that a kill finds records that were sent and not yet noted, which then come again. */
-const FLUSH_MS = 5_000
+const FLUSH_MS = 15_000
 const JVM = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto']
 
 export interface ConnectWorker {
   start(options?: { readonly schemas: boolean }): Promise<void>
-  /** SIGTERM: what was read is noted. */
-  stop(): Promise<void>
   /** kill -9. */
   kill(): Promise<void>
   /** Whether it has noted how far it has read. */
@@ -115,7 +112,6 @@ export function createConnectWorker(options: {
       })
       await child.until(() => running(rest), READY_MS)
     },
-    stop: async () => child?.stop(STOP_MS),
     kill: async () => child?.kill(),
     hasOffsets: () =>
       stat(offsets).then(
