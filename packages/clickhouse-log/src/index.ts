@@ -1,4 +1,10 @@
 export { type ClickHouse, type ClickHouseConnection, connectClickHouse } from './clickHouse.ts'
+export {
+  type AnchoredEvent,
+  type AnchoredEvents,
+  type EventPlace,
+  createAnchoredEvents,
+} from './read/anchoredEvents.ts'
 export { type FoldedEvent, type FoldedEvents, createFoldedEvents } from './read/foldedEvents.ts'
 export { type MigrateOptions, type MigrationReport, checkMigrations, migrate } from './migrate/migrate.ts'
 export type { Cluster } from './migrate/migrations.ts'

@@ -68,6 +68,8 @@ async function start() {
         records.map(({ value }) => ({ key: null, value })),
       )
     },
+    loggedEvents: { read: async () => [] },
+    httpPort: 0,
     events: createLoggedEvents({
       events: (partition) => log.committed(topics.events, partition),
       skipped: (partition) => log.committed(topics.skipped, partition),

@@ -4,7 +4,7 @@
  *
  * Stops in this order: gRPC, jobs and their outbox, profiles, fragments.
  */
-import { type FoldedEvents } from '@tributary/clickhouse-log'
+import { type AnchoredEvents, type FoldedEvents } from '@tributary/clickhouse-log'
 import { type ProcessConfiguration } from '@tributary/configuration'
 import { type PartitionCounts } from '@tributary/contracts'
 import { ReachedServiceClient } from '@tributary/contracts/generated/tributary/ingest/v1/reached'
@@ -32,9 +32,11 @@ import {
 import { fragmentTopology } from './fragment/fragmentTopology.ts'
 import { createChangeFeed } from './grpc/changeFeed.ts'
 import { createProfilePeerService } from './grpc/profilePeerService.ts'
+import { createProfileReads } from './grpc/profileReads.ts'
 import { createProfileService } from './grpc/profileService.ts'
 import { reachTasks } from './grpc/reachTasks.ts'
 import { Watchers } from './grpc/watchers.ts'
+import { startProfileDoor } from './http/profileDoor.ts'
 import { createBackFiller } from './job/backFiller.ts'
 import { type Sent } from './job/jobProcessor.ts'
 import { type OutboxPorts, type OutboxSender, createOutboxSender } from './job/outboxSender.ts'
@@ -51,6 +53,8 @@ export interface ProfileStoreOptions {
   readonly sendToEvents: OutboxPorts['send']
   /** The log of events, for what came before an adoption. */
   readonly events: FoldedEvents
+  /** The same log, for those who ask for the events of a profile. */
+  readonly loggedEvents: AnchoredEvents
   readonly counts: PartitionCounts
   readonly groupPrefix: string
   readonly nodeId: string
@@ -60,6 +64,8 @@ export interface ProfileStoreOptions {
   readonly owners: (group: string) => OwnerLookup & { joined(): void }
   readonly peerTls?: PeerTls | undefined
   readonly grpc: Pick<GrpcServerOptions, 'port' | 'tokens'> & Partial<Pick<GrpcServerOptions, 'host' | 'tls'>>
+  /** Of the same reads over HTTP; 0 = any free one. */
+  readonly httpPort: number
   readonly logger: Logger
   readonly metrics: Metrics
   readonly health: Health
@@ -77,7 +83,7 @@ const BACK_FILL_RETRY_MS = 500
 
 export async function startProfileStore(
   options: ProfileStoreOptions,
-): Promise<{ readonly grpcPort: number }> {
+): Promise<{ readonly grpcPort: number; readonly httpPort: number }> {
   const { configuration, counts, logger, metrics, health, onStop, nowMs } = options
   const watchers = new Watchers()
   const observers = observeProfileStore(metrics, nowMs)
@@ -122,18 +128,27 @@ export async function startProfileStore(
     log: options.log,
     nowMs,
   }
+  const instances = { nodeId: options.nodeId, peers, identifierOwners, profileOwners }
+  const reading = () => configuration.current()?.value.reading
+  const reads = createProfileReads({
+    views,
+    instances,
+    reading,
+    epoch: EPOCH,
+    nowMs,
+    writes: (call, deadlineMs) => reachTasks(reach, call, deadlineMs),
+    log: options.loggedEvents,
+  })
   const grpc = await startGrpcServer({
     ...options.grpc,
     services: [
       createProfileService({
         views,
-        instances: { nodeId: options.nodeId, peers, identifierOwners, profileOwners },
-        reading: () => configuration.current()?.value.reading,
+        instances,
+        reading,
         watchers,
         feed: createChangeFeed({ log: options.log, partitions: counts.profile, watchers }),
-        epoch: EPOCH,
-        nowMs,
-        writes: (call, deadlineMs) => reachTasks(reach, call, deadlineMs),
+        reads,
         logger,
       }),
       createProfilePeerService(views, logger),
@@ -194,7 +209,16 @@ export async function startProfileStore(
   startBackFiller(options, jobs)
 
   onStop('gRPC server', () => grpc.stop())
-  return { grpcPort: grpc.port }
+  const door = await startProfileDoor({
+    host: options.grpc.host ?? '0.0.0.0',
+    port: options.httpPort,
+    tokens: options.grpc.tokens,
+    tls: options.grpc.tls,
+    reads,
+    logger,
+  })
+  onStop('HTTP server', () => door.stop())
+  return { grpcPort: grpc.port, httpPort: door.port }
 }
 
 function startOutbox(

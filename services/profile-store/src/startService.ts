@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type ClickHouse,
   connectClickHouse,
+  createAnchoredEvents,
   createFoldedEvents,
   startLogWriters,
 } from '@tributary/clickhouse-log'
@@ -88,7 +89,7 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
   service.onStop('log', () => log.close())
   const admin = await createAdmin(kafka)
   service.onStop('Kafka admin', () => admin.close())
-  const { grpcPort } = await startProfileStore({
+  const { grpcPort, httpPort } = await startProfileStore({
     log,
     stores: createLmdbStores({
       directory: join(set.DATA_DIR, 'profile-store'),
@@ -106,12 +107,14 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
         })),
       ),
     events: createFoldedEvents(clickhouse),
+    loggedEvents: createAnchoredEvents(clickhouse),
     counts,
     groupPrefix: set.GROUP_PREFIX,
     nodeId: set.NODE_ID,
     address: (port) => advertisedAddress(set, port),
     owners: (group) => createOwnerMap({ admin, group }),
     peerTls: grpcPeerTls(set),
+    httpPort: set.HTTP_PORT,
     grpc: { host: set.HOST, port: set.GRPC_PORT, tokens, ...(tls && { tls }) },
     logger,
     metrics,
@@ -120,7 +123,7 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
     fatal: (error) => service.fatal(error),
     onStop: (name, stop) => service.onStop(name, stop),
   })
-  return { grpc: grpcPort }
+  return { grpc: grpcPort, http: httpPort }
 }
 
 async function connect(

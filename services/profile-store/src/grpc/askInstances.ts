@@ -16,6 +16,7 @@ import {
   type ProfileViews,
   countPartitions,
   identifierPartition,
+  listAnchors,
   lookUpIdentifier,
   lookUpProfile,
   profilePartition,
@@ -56,6 +57,24 @@ export function lookupsFor(call: Caller, views: ProfileViews, instances: Instanc
         there: async (peer) => (await callPeer(peer.lookUpProfile.bind(peer), { profileId }, call)).row,
       }),
   }
+}
+
+/** Identifiers whose events are folded into a profile. */
+export function anchorsOf(
+  profileId: string,
+  call: Caller,
+  views: ProfileViews,
+  instances: Instances,
+): Promise<readonly string[]> {
+  return askOwner<ProfilePeerServiceClient, readonly string[]>(instances, {
+    call,
+    partition: profilePartition(views, profileId),
+    of: PROFILES,
+    owners: instances.profileOwners,
+    has: (partition) => views.profile(partition) !== undefined,
+    here: () => listAnchors(views, profileId),
+    there: async (peer) => (await callPeer(peer.listAnchors.bind(peer), { profileId }, call)).identifierIds,
+  })
 }
 
 /** What every partition of the profiles holds, in order. */

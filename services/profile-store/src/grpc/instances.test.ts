@@ -18,7 +18,9 @@ import {
 import { createRecordingLogger } from '@tributary/service-kit/testing'
 import { type Pipeline, createPipeline } from '../testing/pipeline.ts'
 import { assignmentOf, eventOf, home, identifierId } from '../testing/shopPeople.ts'
+import { type IdentifierReading } from './findProfile.ts'
 import { createProfilePeerService } from './profilePeerService.ts'
+import { createProfileReads } from './profileReads.ts'
 import { createProfileService } from './profileService.ts'
 import { Watchers } from './watchers.ts'
 
@@ -55,24 +57,33 @@ async function startInstance(index: number): Promise<void> {
     profile: (partition: number) =>
       profileOwner[partition] === index ? pipeline.profiles[partition]!.view() : undefined,
   }
-  const service = createProfileService({
+  const instances = {
+    nodeId: `n${index}`,
+    peers,
+    identifierOwners: ownersOf('identifier'),
+    profileOwners: ownersOf('profile'),
+  }
+  const reading = (): IdentifierReading => ({
+    rules: identityRules(undefined),
+    hash: (_type, _version, value) => identifierId(value),
+    phone: () => undefined,
+  })
+  const reads = createProfileReads({
     views,
-    instances: {
-      nodeId: `n${index}`,
-      peers,
-      identifierOwners: ownersOf('identifier'),
-      profileOwners: ownersOf('profile'),
-    },
-    reading: () => ({
-      rules: identityRules(undefined),
-      hash: (_type, _version, value) => identifierId(value),
-      phone: () => undefined,
-    }),
-    watchers: new Watchers(),
-    feed: { open: async () => {}, close: () => {} },
+    instances,
+    reading,
     epoch: 1,
     nowMs: Date.now,
     writes: () => ({ reach: async (goal) => goal.offset, end: async () => 0 }),
+    log: { read: async () => [] },
+  })
+  const service = createProfileService({
+    views,
+    instances,
+    reading,
+    watchers: new Watchers(),
+    feed: { open: async () => {}, close: () => {} },
+    reads,
     logger,
   })
   const server = await startGrpcServer({

@@ -1,11 +1,11 @@
 /** Committed state of the partitions that this instance owns and has restored: every answer begins here. */
-import { type PartitionCounts, partitionOf } from '@tributary/contracts'
+import { KEY_SEPARATOR, type PartitionCounts, partitionOf } from '@tributary/contracts'
 import { type PartitionTotals } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { type ProfileRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
 import { unavailable } from '@tributary/service-kit'
 import { type StateView } from '@tributary/stream-runtime'
 import { fragmentRows } from '../fragment/fragmentRows.ts'
-import { counterRows, profileRows } from '../profile/profileRows.ts'
+import { counterRows, partRows, profileRows } from '../profile/profileRows.ts'
 import { type IdentifierRow } from './findProfile.ts'
 
 /** For people, after "partition 3 of". */
@@ -35,6 +35,21 @@ export function lookUpIdentifier(views: ProfileViews, identifierId: string): Ide
 export function lookUpProfile(views: ProfileViews, profileId: string): ProfileRow | undefined {
   const partition = profilePartition(views, profileId)
   return here(views.profile(partition), partition, PROFILES).table(profileRows).get(profileId)
+}
+
+/** Identifiers of one person; more than any that is one. */
+const MAX_ANCHORS = 10_000
+
+/** Identifiers whose events are folded into a profile. */
+export function listAnchors(views: ProfileViews, profileId: string): string[] {
+  const partition = profilePartition(views, profileId)
+  const parts = here(views.profile(partition), partition, PROFILES).table(partRows)
+  const from = `${profileId}${KEY_SEPARATOR}`
+  const to = `${from}~`
+  const anchors: string[] = []
+  for (const [key, part] of parts.range(from, to, MAX_ANCHORS))
+    if (part.fragment) anchors.push(key.slice(from.length))
+  return anchors
 }
 
 export function countPartitions(views: ProfileViews, partitions: readonly number[]): PartitionTotals[] {

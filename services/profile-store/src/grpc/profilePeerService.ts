@@ -2,6 +2,8 @@
 import {
   type CountPartitionsRequest,
   type CountPartitionsResponse,
+  type ListAnchorsRequest,
+  type ListAnchorsResponse,
   type LookUpIdentifierRequest,
   type LookUpIdentifierResponse,
   type LookUpProfileRequest,
@@ -10,7 +12,13 @@ import {
   ProfilePeerServiceService,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_peers'
 import { type GrpcService, type Logger, answering, grpcService } from '@tributary/service-kit'
-import { type ProfileViews, countPartitions, lookUpIdentifier, lookUpProfile } from './profilePartitions.ts'
+import {
+  type ProfileViews,
+  countPartitions,
+  listAnchors,
+  lookUpIdentifier,
+  lookUpProfile,
+} from './profilePartitions.ts'
 
 export function createProfilePeerService(views: ProfileViews, logger: Logger): GrpcService {
   const implementation: ProfilePeerServiceServer = {
@@ -23,6 +31,9 @@ export function createProfilePeerService(views: ProfileViews, logger: Logger): G
     ),
     lookUpProfile: answering<LookUpProfileRequest, LookUpProfileResponse>(logger, ({ profileId }) => ({
       row: lookUpProfile(views, profileId),
+    })),
+    listAnchors: answering<ListAnchorsRequest, ListAnchorsResponse>(logger, ({ profileId }) => ({
+      identifierIds: listAnchors(views, profileId),
     })),
     countPartitions: answering<CountPartitionsRequest, CountPartitionsResponse>(logger, ({ partitions }) => ({
       partitions: countPartitions(views, partitions),

@@ -20,8 +20,12 @@ import {
   startGrpcServer,
 } from '@tributary/service-kit'
 import { createRecordingLogger, noOwners } from '@tributary/service-kit/testing'
+import { type AnchoredEvent, type AnchoredEvents } from '@tributary/clickhouse-log'
 import { type Pipeline, createPipeline } from '../testing/pipeline.ts'
 import { assignmentOf, eventOf, home, identifierId } from '../testing/shopPeople.ts'
+import { type IdentifierReading } from './findProfile.ts'
+import { type ProfileViews } from './profilePartitions.ts'
+import { createProfileReads } from './profileReads.ts'
 import { createProfileService } from './profileService.ts'
 import { Watchers } from './watchers.ts'
 
@@ -29,29 +33,45 @@ let pipeline: Pipeline
 let ownsProfiles = true
 let late = false
 let feedUsers = 0
+let logged: (asked: Parameters<AnchoredEvents['read']>[0]) => AnchoredEvent[] = () => []
 const watchers = new Watchers()
 const recording = createRecordingLogger()
 let server: GrpcServer
 let client: ProfileServiceClient
 
 beforeAll(async () => {
-  const service = createProfileService({
-    views: {
-      counts: { identifier: 3, profile: 2, delivery: 1 },
-      fragment: (partition) => pipeline.fragments[partition]!.view(),
-      profile: (partition) => (ownsProfiles ? pipeline.profiles[partition]!.view() : undefined),
-    },
-    reading: () => ({
-      rules: identityRules(undefined),
-      hash: (_type, _version, value) => identifierId(value),
-      phone: () => undefined,
+  const views: ProfileViews = {
+    counts: { identifier: 3, profile: 2, delivery: 1 },
+    fragment: (partition) => pipeline.fragments[partition]!.view(),
+    profile: (partition) => (ownsProfiles ? pipeline.profiles[partition]!.view() : undefined),
+  }
+  const instances = {
+    nodeId: 'n1',
+    peers: createPeerClients(ProfilePeerServiceClient),
+    identifierOwners: noOwners,
+    profileOwners: noOwners,
+  }
+  const reading = (): IdentifierReading => ({
+    rules: identityRules(undefined),
+    hash: (_type, _version, value) => identifierId(value),
+    phone: () => undefined,
+  })
+  const reads = createProfileReads({
+    views,
+    instances,
+    reading,
+    epoch: 1,
+    nowMs: Date.now,
+    writes: () => ({
+      reach: async (goal) => (late && goal.task === 'fragment' ? goal.offset - 2 : goal.offset),
+      end: async () => 0,
     }),
-    instances: {
-      nodeId: 'n1',
-      peers: createPeerClients(ProfilePeerServiceClient),
-      identifierOwners: noOwners,
-      profileOwners: noOwners,
-    },
+    log: { read: async (asked) => logged(asked) },
+  })
+  const service = createProfileService({
+    views,
+    reading,
+    instances,
     watchers,
     feed: {
       async open() {
@@ -61,12 +81,7 @@ beforeAll(async () => {
         feedUsers--
       },
     },
-    epoch: 1,
-    nowMs: Date.now,
-    writes: () => ({
-      reach: async (goal) => (late && goal.task === 'fragment' ? goal.offset - 2 : goal.offset),
-      end: async () => 0,
-    }),
+    reads,
     logger: recording.logger,
   })
   server = await startGrpcServer({
@@ -154,6 +169,52 @@ describe('read-your-write', () => {
   test('a position of something else is refused', async () => {
     const asked = ask('u1', { ...written, minPosition: 'x' })
     expect(await codeOf(asked)).toMatch('INVALID_ARGUMENT: min_position is no position of this installation')
+  })
+})
+
+describe('ListEvents', () => {
+  const list = (pageToken: string, pageSize = 2) =>
+    callUnary(
+      client.listEvents.bind(client),
+      { ref: user('u1'), pageSize, pageToken },
+      { deadlineMs: 2_000, metadata },
+    )
+
+  test('the log is asked for all identifiers that are folded in now, page by page', async () => {
+    const asked: Parameters<AnchoredEvents['read']>[0][] = []
+    const event = {
+      sourceId: 'web',
+      type: 'track',
+      name: 'Viewed',
+      receivedMs: 9,
+      identifiers: [],
+      partition: 0,
+    }
+    logged = (question) => {
+      asked.push(question)
+      return [3, 2, 1]
+        .map((n) => ({ ...event, messageId: `m${n}`, offset: n, timeMs: n, payload: Buffer.from('{}') }))
+        .filter(({ timeMs }) => !question.after || timeMs < question.after.timeMs)
+        .slice(0, question.limit)
+    }
+    const first = await list('')
+    expect(first.events.map(({ messageId }) => messageId)).toEqual(['m3', 'm2'])
+    const second = await list(first.nextPageToken)
+    expect(second.events.map(({ messageId }) => messageId)).toEqual(['m1'])
+    expect(second.nextPageToken).toBe('')
+    expect(asked.map(({ anchors }) => [...anchors].sort())).toEqual(
+      asked.map(() => [identifierId('a1'), identifierId('u1')].sort()),
+    )
+    expect(asked.map(({ after }) => after)).toEqual([undefined, { timeMs: 2, partition: 0, offset: 2 }])
+  })
+
+  test('a token of something else and a page too large are refused, and a log that is away says so', async () => {
+    expect(await codeOf(list('x'))).toMatch('INVALID_ARGUMENT: page_token')
+    expect(await codeOf(list('', 201))).toBe('INVALID_ARGUMENT: page_size is 201; at most 200')
+    logged = () => {
+      throw new Error('away')
+    }
+    expect(await codeOf(list(''))).toMatch('UNAVAILABLE: the event log')
   })
 })
 

@@ -10,18 +10,18 @@ import { Metadata, type ServerWritableStream, status } from '@grpc/grpc-js'
 import {
   type BatchGetProfilesRequest,
   type BatchGetProfilesResponse,
-  type Freshness,
   type GetProfileRequest,
   type GetProfileResponse,
   type GetTotalsRequest,
   type GetTotalsResponse,
+  type ListEventsRequest,
+  type ListEventsResponse,
   type ProfileServiceServer,
   ProfileServiceService,
   type WatchRequest,
   type WatchResponse,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import {
-  type Caller,
   type GrpcService,
   type Logger,
   Refusal,
@@ -31,20 +31,11 @@ import {
   unavailable,
 } from '@tributary/service-kit'
 import { type PublishedChange } from '../profile/profileProcessor.ts'
-import {
-  MAX_BATCH,
-  type FreshRead,
-  answerProfile,
-  answerProfiles,
-  readFresh,
-  waitUntilMs,
-} from './answerProfiles.ts'
 import { type Instances, countEverywhere, lookupsFor } from './askInstances.ts'
-import { type WritePorts } from './awaitWrite.ts'
 import { type ChangeFeed } from './changeFeed.ts'
-import { type FieldMask, readFieldMask } from './fieldMask.ts'
 import { type IdentifierReading, type Lookups, findProfile, readProfileRef } from './findProfile.ts'
 import { type ProfileViews } from './profilePartitions.ts'
+import { type ProfileReads, readingOf } from './profileReads.ts'
 import { MAX_BEHIND, type Watcher, type Watchers } from './watchers.ts'
 
 /** Profiles of one Watch; more is a subscriber of the topic. */
@@ -57,34 +48,15 @@ export interface ProfileServiceOptions {
   readonly reading: () => IdentifierReading | undefined
   readonly watchers: Watchers
   readonly feed: ChangeFeed
-  /** Layout epoch of the positions that callers bring. */
-  readonly epoch: number
-  readonly nowMs: () => number
-  /** How far tasks have read, asked for one caller until a time by `nowMs`. */
-  readonly writes: (call: Caller, deadlineMs: number) => WritePorts
+  readonly reads: ProfileReads
   readonly logger: Logger
 }
 
 export function createProfileService(options: ProfileServiceOptions): GrpcService {
-  const { views, instances, watchers, feed, logger } = options
-
-  function reading(): IdentifierReading {
-    const known = options.reading()
-    if (!known) throw unavailable('the configuration')
-    return known
-  }
+  const { views, instances, watchers, feed, reads, logger } = options
 
   async function refOf(ref: GetProfileRequest['ref'], lookups: Lookups): Promise<string> {
-    return readProfileRef(ref, lookups, reading())
-  }
-
-  /** As it is now, or as fresh as was asked for. */
-  async function read(freshness: Freshness | undefined, call: Caller): Promise<FreshRead> {
-    const lookups = lookupsFor(call, views, instances)
-    if (!freshness) return { lookups, behind: [] }
-    const untilMs = waitUntilMs(freshness, options.nowMs(), Number(call.getDeadline()))
-    const from = { lookups, counts: views.counts, epoch: options.epoch }
-    return readFresh(freshness, options.writes(call, untilMs), from)
+    return readProfileRef(ref, lookups, readingOf(options))
   }
 
   async function watch(call: ServerWritableStream<WatchRequest, WatchResponse>): Promise<void> {
@@ -128,28 +100,14 @@ export function createProfileService(options: ProfileServiceOptions): GrpcServic
   }
 
   const implementation: ProfileServiceServer = {
-    getProfile: answering<GetProfileRequest, GetProfileResponse>(logger, async (request, call) => {
-      const mask = maskOf(request.fieldMask)
-      const { lookups, behind } = await read(request.freshness, call)
-      try {
-        const profile = await answerProfile(request.ref, { lookups, reading: reading(), mask })
-        return { profile, behind: [...behind] }
-      } catch (error) {
-        // Nobody known yet is no answer to a question that came too early.
-        if (!(error instanceof Refusal) || error.code !== status.NOT_FOUND || behind.length === 0) throw error
-        return { profile: undefined, behind: [...behind] }
-      }
-    }),
-    batchGetProfiles: answering<BatchGetProfilesRequest, BatchGetProfilesResponse>(
-      logger,
-      async ({ refs, fieldMask, freshness }, call) => {
-        if (refs.length === 0 || refs.length > MAX_BATCH)
-          throw new Refusal(status.INVALID_ARGUMENT, `${refs.length} refs; give 1 to ${MAX_BATCH}`)
-        const mask = maskOf(fieldMask)
-        const { lookups, behind } = await read(freshness, call)
-        const results = await answerProfiles(refs, { lookups, reading: reading(), mask })
-        return { results, behind: [...behind] }
-      },
+    getProfile: answering<GetProfileRequest, GetProfileResponse>(logger, (request, call) =>
+      reads.getProfile(request, call),
+    ),
+    batchGetProfiles: answering<BatchGetProfilesRequest, BatchGetProfilesResponse>(logger, (request, call) =>
+      reads.batchGetProfiles(request, call),
+    ),
+    listEvents: answering<ListEventsRequest, ListEventsResponse>(logger, (request, call) =>
+      reads.listEvents(request, call),
     ),
     getTotals: answering<GetTotalsRequest, GetTotalsResponse>(logger, async (_request, call) => ({
       partitions: await countEverywhere(call, views, instances),
@@ -162,12 +120,6 @@ export function createProfileService(options: ProfileServiceOptions): GrpcServic
     },
   }
   return grpcService(ProfileServiceService, implementation)
-}
-
-function maskOf(paths: readonly string[] | undefined): FieldMask {
-  const mask = readFieldMask(paths)
-  if (typeof mask === 'function') return mask
-  throw new Refusal(status.INVALID_ARGUMENT, mask.problem)
 }
 
 /** A profile that has merged is watched under the id it has now; one that does not exist yet under its own. */
