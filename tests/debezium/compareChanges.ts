@@ -61,7 +61,7 @@ export function captured(
 }
 
 /** Source, person, and the values to the last digit: the text as it stands in the event. The time where a column gives it. */
-export function eventText({ sourceId, identifiers, payload, timeMs }: CapturedEvent): string {
+function eventText({ sourceId, identifiers, payload, timeMs }: CapturedEvent): string {
   const valueOf = (type: string): string => identifiers.find((each) => each.type === type)?.value ?? '-'
   const text = new TextDecoder().decode(payload)
   const values = /"(?:traits|properties)":(\{.*?\})(?:,"|\}$)/u.exec(text)?.[1] ?? text

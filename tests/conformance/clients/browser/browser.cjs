@@ -1,7 +1,7 @@
 const { mkdtempSync, readFileSync, rmSync } = require('node:fs')
 const { createServer } = require('node:http')
 const { tmpdir } = require('node:os')
-const { join } = require('node:path')
+const path = require('node:path')
 const { chromium } = require('playwright-core')
 
 const { ENDPOINT, WRITE_KEY, PAGE, LEAVE, CHROMIUM } = process.env
@@ -10,7 +10,7 @@ const QUIET_MS = LEAVE ? 1500 : 8000
 /** They retry for as long as the page is open: what is given up and what is not shows within this, ms. */
 const OPEN_MS = 40_000
 
-const script = readFileSync(join(__dirname, 'bundle.js'))
+const script = readFileSync(path.join(__dirname, 'bundle.js'))
 const html = `<!doctype html><title>Shop</title><script>window.conformance = ${JSON.stringify({
   endpoint: ENDPOINT,
   key: WRITE_KEY,
@@ -24,7 +24,7 @@ const site = createServer((request, response) => {
 
 async function main() {
   await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve))
-  const profile = mkdtempSync(join(tmpdir(), 'conformance-'))
+  const profile = mkdtempSync(path.join(tmpdir(), 'conformance-'))
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: CHROMIUM,
     headless: true,
