@@ -237,7 +237,7 @@ map: {time: {path: at, zone: Europe/Pari}, identifiers: {email: mail}}
     yaml: 'kind: Source\nid: a\nkafka: {topic: t, format: json}\n---\nkind: Source\nid: b\nkafka: {topic: u, format: segment}\nmap: {identifiers: {email: mail}}\n',
     problems: [
       'shop.yaml:17:27: plain JSON needs `map`: how a record becomes an event',
-      'shop.yaml:22:1: `map` is for a Kafka topic of format json, cloudevents, debezium or connect, or a webhook',
+      'shop.yaml:22:1: `map` is for a Kafka topic of format json, cloudevents, debezium or connect, a webhook, or files over HTTP',
     ],
   },
 ]

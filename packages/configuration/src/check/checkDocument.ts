@@ -91,11 +91,12 @@ function checkSourceDocument(document: SourceDocument): Finding[] {
       path: ['kafka', 'format'],
       message: `${rows ? 'rows need' : 'plain JSON needs'} \`map\`: how a record becomes an event`,
     })
-  if (document.map && !document.webhook && (format === undefined || format === 'segment'))
+  if (document.map && format === 'segment')
     findings.push({
       path: ['map'],
       atKey: true,
-      message: '`map` is for a Kafka topic of format json, cloudevents, debezium or connect, or a webhook',
+      message:
+        '`map` is for a Kafka topic of format json, cloudevents, debezium or connect, a webhook, or files over HTTP',
     })
   if (document.kafka?.onDelete !== undefined && !rows)
     findings.push({

@@ -30,6 +30,11 @@ export const answerCodes = {
     about: 'The source sends more events a second than it may; send again after Retry-After seconds.',
   },
   unsupported_encoding: { status: 415, about: 'The Content-Encoding is neither gzip nor identity.' },
+  unsupported_type: {
+    status: 415,
+    about: 'An upload is application/x-ndjson or text/csv; that is what Content-Type has to say.',
+  },
+  no_mapping: { status: 400, about: 'A CSV is uploaded to a source that has no `map`.' },
   overloaded: { status: 503, about: 'Too many bytes are in flight; send again after Retry-After seconds.' },
   unavailable: { status: 503, about: 'Kafka has not acknowledged; send again after Retry-After seconds.' },
   starting: {
@@ -68,6 +73,12 @@ export function refuse(
   }
 }
 
+/** What went wrong before there was a request, or while its body was awaited. */
+export function wireFault(code: string | undefined): AnswerCode {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request_timeout'
+  return code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'invalid_request'
+}
+
 export interface RejectedItem {
   readonly index: number
   /** Null when it could not be read. */
@@ -94,7 +105,7 @@ const MAX_AGE_SECONDS = '86400'
  * Any page may read the answers: they say nothing that the page did not send. Which origins may send is decided by
  * the source, once its key is known.
  */
-function corsHeaders(request: IncomingHttpHeaders): OutgoingHttpHeaders {
+export function corsHeaders(request: IncomingHttpHeaders): OutgoingHttpHeaders {
   const { origin } = request
   const exposed = { 'access-control-expose-headers': EXPOSE_HEADERS }
   if (origin === undefined) return { 'access-control-allow-origin': '*', ...exposed }

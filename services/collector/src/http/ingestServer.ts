@@ -19,7 +19,7 @@ import { type OutgoingRecord } from '../produce/outgoing.ts'
 import { positionToken } from '../produce/positionToken.ts'
 import { rejectedRecords } from '../produce/rejectedRecords.ts'
 import { type KeyHolder, type SourceBook } from '../sources/sourceBook.ts'
-import { type Answer, type AnswerCode, type RejectedItem, accept, preflight, refuse, send } from './answer.ts'
+import { type Answer, type RejectedItem, accept, preflight, refuse, send, wireFault } from './answer.ts'
 import { type InFlight } from './inFlight.ts'
 import { type EventRoute, type EventsRead, judgeEvents, readEvents } from './readEvents.ts'
 import { createRateLimits, type RateLimits } from './rateLimits.ts'
@@ -27,6 +27,7 @@ import { readRequestBody } from './readRequestBody.ts'
 import { type Route, findRoute } from './route.ts'
 import { deliveryMapping, verifyWebhook } from './webhook.ts'
 import { keyInBody, keysInRequest } from './writeKey.ts'
+import { answerUpload } from '../upload/answerUpload.ts'
 
 export interface IngestServerOptions {
   readonly host: string
@@ -55,9 +56,10 @@ export interface IngestServer {
 
 export async function startIngestServer(options: IngestServerOptions): Promise<IngestServer> {
   let stopping = false
-  const answering: Answering = { ...options, limits: createRateLimits(options.now) }
+  const limits = createRateLimits(options.now)
+  const answering: Answering = { ...options, limits, uploading: new WeakSet(), isStopping: () => stopping }
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    void answerRequest(request, response, answering, () => stopping)
+    void answerRequest(request, response, answering)
   }
   const server = createServer(
     {
@@ -73,6 +75,11 @@ export async function startIngestServer(options: IngestServerOptions): Promise<I
     handle,
   )
   server.on('clientError', (error, socket) => {
+    // An upload takes as long as it takes; it has time-outs of its own.
+    if (answering.uploading.has(socket)) {
+      if (wireFault((error as NodeJS.ErrnoException).code) !== 'request_timeout') socket.destroy()
+      return
+    }
     if (!socket.writable) return
     const { status, body } = refuse(wireFault((error as NodeJS.ErrnoException).code))
     const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\n`
@@ -95,12 +102,6 @@ export async function startIngestServer(options: IngestServerOptions): Promise<I
   }
 }
 
-/** What went wrong before there was a request, or while its body was awaited. */
-function wireFault(code: string | undefined): AnswerCode {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request_timeout'
-  return code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'invalid_request'
-}
-
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
@@ -113,13 +114,15 @@ function listen(server: Server, { host, port }: { host: string; port: number }):
 
 interface Answering extends IngestServerOptions {
   readonly limits: RateLimits
+  /** Connections with an upload under way. */
+  readonly uploading: WeakSet<object>
+  readonly isStopping: () => boolean
 }
 
 async function answerRequest(
   request: IncomingMessage,
   response: ServerResponse,
   options: Answering,
-  isStopping: () => boolean,
 ): Promise<void> {
   const startedMs = options.now()
   if (request.method === 'OPTIONS') {
@@ -132,25 +135,55 @@ async function answerRequest(
   const found = findRoute(request.method ?? '', path)
   let name = 'other'
   const held = { bytes: 0 }
-  let answer: Answer
+  let answer: Answer | { readonly streamed: true }
   try {
     if (!found) answer = refuse('not_found', `there is no ${path}`)
     else if ('allow' in found) answer = { ...refuse('method_not_allowed'), headers: { allow: found.allow } }
     else {
       name = found.route.name
-      answer = await answerRoute(found.route, request, query, startedMs, options, held)
+      const { route } = found
+      answer =
+        route.kind === 'upload'
+          ? await takeUpload(request, response, query, options)
+          : await answerRoute(route, request, query, startedMs, options, held)
     }
   } catch (error) {
     options.onFault(error)
     answer = refuse('internal_error')
   }
   options.inFlight.release(held.bytes)
-  if (!response.destroyed) send(response, request.headers, answer, { close: isStopping() })
-  options.metrics.answered(name, answer.status, (options.now() - startedMs) / 1000)
+  if (!('streamed' in answer) && !response.destroyed)
+    send(response, request.headers, answer, { close: options.isStopping() })
+  options.metrics.answered(
+    name,
+    'streamed' in answer ? 200 : answer.status,
+    (options.now() - startedMs) / 1000,
+  )
+}
+
+async function takeUpload(
+  request: IncomingMessage,
+  response: ServerResponse,
+  query: string | undefined,
+  options: Answering,
+): Promise<Answer | { readonly streamed: true }> {
+  const book = options.book()
+  if (!book) return refuse('starting')
+  const holder = findHolder(book, request, query) ?? holderOf(book, undefined, request)
+  if ('refused' in holder) return holder.refused
+  const tooMany = rateRefusal(holder, options)
+  if (tooMany) return tooMany
+  options.uploading.add(request.socket)
+  try {
+    const patienceMs = options.requestTimeoutMs
+    return await answerUpload(request, response, query, holder, { ...options, patienceMs })
+  } finally {
+    options.uploading.delete(request.socket)
+  }
 }
 
 async function answerRoute(
-  route: Route,
+  route: Exclude<Route, { kind: 'upload' }>,
   request: IncomingMessage,
   query: string | undefined,
   receivedMs: number,

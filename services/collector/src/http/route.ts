@@ -11,6 +11,8 @@ export type Route =
   | { readonly kind: 'settings'; readonly key: string; readonly name: string }
   /** What RudderStack's browser SDK reads before it sends anything. */
   | { readonly kind: 'source-config'; readonly name: string }
+  /** A file of lines: ../upload. */
+  | { readonly kind: 'upload'; readonly name: string }
   /** Metrics of an SDK about itself: answered, not kept. */
   | { readonly kind: 'sdk-metrics'; readonly name: string }
 
@@ -47,7 +49,12 @@ const SETTINGS = /^\/v1\/projects\/([^/]{1,256})\/settings$/
 
 const WEBHOOK = /^\/v1\/webhook\/([a-z][a-z0-9_-]{0,62})$/
 
-/** The paths, for the reference. */
+/** The path of files, whose answer is not JSON but lines of it. */
+export const UPLOAD_PATH = '/v1/upload'
+
+const UPLOAD: Route = { kind: 'upload', name: UPLOAD_PATH }
+
+/** The paths with one answer of JSON. */
 export const ingestPaths: readonly string[] = [...posts.keys()]
 
 export type Found = { readonly route: Route } | { readonly allow: string } | undefined
@@ -55,7 +62,7 @@ export type Found = { readonly route: Route } | { readonly allow: string } | und
 /** Undefined when there is no such path; `allow` when it is there for another method. */
 export function findRoute(method: string, path: string): Found {
   const bare = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
-  const post = posts.get(bare)
+  const post = bare === UPLOAD_PATH ? UPLOAD : posts.get(bare)
   if (post) return method === 'POST' ? { route: post } : { allow: 'POST, OPTIONS' }
   const webhook = WEBHOOK.exec(bare)
   if (webhook) {

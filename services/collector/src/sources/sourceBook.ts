@@ -32,6 +32,8 @@ export interface BookedSource {
   readonly disabled: boolean
   /** For what comes as CloudEvents over HTTP. */
   readonly cloudEvents: PreparedMapping
+  /** How the lines of an upload become events; undefined = they are events. */
+  readonly uploads: PreparedMapping | undefined
 }
 
 export interface KeyHolder {
@@ -107,6 +109,7 @@ export function buildSourceBook(workspace: WorkspaceConfiguration, ports: BookPo
       eventsPerSecond: document.http?.limits?.eventsPerSecond,
       disabled: document.disabled ?? false,
       cloudEvents: cloudEventMapping(undefined, ports.digest),
+      uploads: document.http && document.map ? prepareMapping(document.map as EventMapping) : undefined,
     }
     for (const key of document.http?.keys ?? []) {
       if (key.kind === 'client') client.set(key.value, { source, trusted: false })
@@ -197,7 +200,8 @@ function readingOf(
   document: SourceDocument,
   digest: BookPorts['digest'],
 ): { readonly mapping?: PreparedMapping | undefined; readonly format?: RecordFormat } {
-  const mapping = document.map ? prepareMapping(document.map as EventMapping) : undefined
+  // What SDKs send needs none: over HTTP it is for uploads alone.
+  const mapping = document.map && !document.http ? prepareMapping(document.map as EventMapping) : undefined
   const format = document.kafka?.format
   if (format === 'cloudevents') return { format, mapping: cloudEventMapping(mapping, digest) }
   if (format === 'debezium' || format === 'connect')
