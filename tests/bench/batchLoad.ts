@@ -1,5 +1,5 @@
 /**
- * Clients that send numbered batches, either the next when one is answered or at a rate that asks for no answers.
+ * Clients that send numbered batches, either the next when one is answered or as they are due, answered or not.
  *
  * Each event names its request and its place in it, so that what was acknowledged can be looked for in the topic.
  */
@@ -16,7 +16,7 @@ const REQUEST_DIGITS = 9
 const PLACEHOLDER = 'N'.repeat(REQUEST_DIGITS)
 /** More than the collector can hold bodies of, so that it is the collector that says no. */
 const MAX_CONNECTIONS = 4_000
-/** Requests at a rate are sent in bursts of so long, ms. */
+/** Between two looks at what is due, ms. */
 const BURST_MS = 5
 
 export interface BatchLoadCounts {
@@ -33,8 +33,8 @@ export interface BatchLoadCounts {
 export interface BatchLoad {
   /** So many clients, each sending the next batch when it is answered. */
   closed(connections: number, seconds: number): Promise<BatchLoadCounts>
-  /** So many batches a second, whatever becomes of them; the counts are those at the end of the time. */
-  open(batchesPerSecond: number, seconds: number): Promise<BatchLoadCounts>
+  /** As many batches as are due since the beginning, whatever becomes of them; the counts are those at the end of the time. */
+  open(due: () => Promise<number>, seconds: number): Promise<BatchLoadCounts>
   /** Of one batch: its status. */
   one(): Promise<number>
   /** Resolves when nothing waits for an answer. */
@@ -146,13 +146,11 @@ export function createBatchLoad(target: {
       )
       return counts
     },
-    async open(batchesPerSecond, seconds) {
+    async open(due, seconds) {
       const counts = noCounts()
-      const from = performance.now()
-      const until = from + seconds * 1000
+      const until = performance.now() + seconds * 1000
       for (let sent = 0; performance.now() < until;) {
-        const due = Math.floor(((performance.now() - from) / 1000) * batchesPerSecond)
-        for (; sent < due; sent++) {
+        for (const now = await due(); sent < now; sent++) {
           if (idle.length === 0 && clients.size >= MAX_CONNECTIONS) counts.failed++
           else void counted(counts, until)
         }

@@ -35,7 +35,9 @@ export const bars: Bar[] = [
       const input = { ours: uniquePrefix('source'), reference: uniquePrefix('source') }
       const moved = uniquePrefix('moved')
       await createTopics(brokers, [...Object.values(input), moved], PARTITIONS)
-      const collector = await startBenchCollector('source', await documentsWith(input.ours))
+      const collector = await startBenchCollector('source', {
+        documents: await documentsWith(input.ours),
+      })
       const mover = await startMover(brokers, input.reference, moved)
       const kafka = createKafka({ brokers: [brokers], clientId: 'bench' })
       const load = await createSourceLoad(kafka)

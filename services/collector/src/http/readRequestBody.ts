@@ -62,11 +62,20 @@ function joined(chunks: readonly Buffer[]): Buffer {
   for (const chunk of chunks) {
     into.set(chunk, at)
     at += chunk.length
-    // Node's parser gives each chunk a buffer of its own; one out of a pool is left alone.
-    if (chunk.length >= GIVE_BACK_BYTES && chunk.buffer.byteLength === chunk.length)
-      (chunk.buffer as ArrayBuffer).transfer(0)
+    giveBack(chunk)
   }
   return into.subarray(0, bytes)
+}
+
+/** Reads what is left of a refused body, and keeps nothing of it. */
+function throwAway(request: IncomingMessage): void {
+  request.on('error', () => undefined).on('data', giveBack)
+}
+
+/** Node's parser gives each chunk a buffer of its own; one out of a pool is left alone. */
+function giveBack(chunk: Buffer): void {
+  if (chunk.length >= GIVE_BACK_BYTES && chunk.buffer.byteLength === chunk.length)
+    (chunk.buffer as ArrayBuffer).transfer(0)
 }
 
 interface Collected {
@@ -81,8 +90,10 @@ function collect(
   const tooLarge = () => ({ refused: bodyTooLarge(maxBytes) })
   const overloaded = () => ({ refused: refuse('overloaded') })
   const stated = Number(request.headers['content-length'] ?? 0)
-  if (stated > maxBytes) return Promise.resolve(tooLarge())
-  if (!inFlight.take(stated)) return Promise.resolve(overloaded())
+  if (stated > maxBytes || !inFlight.take(stated)) {
+    throwAway(request)
+    return Promise.resolve(stated > maxBytes ? tooLarge() : overloaded())
+  }
   held.bytes += stated
 
   return new Promise((resolve) => {
@@ -104,7 +115,10 @@ function collect(
       request.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
       // What else comes of this body is thrown away, for as long as a request may take: closing now would cut off
       // the answer as well. A late error has somebody to hear it.
-      if ('refused' in outcome) request.on('error', () => undefined).resume()
+      if ('refused' in outcome) {
+        for (const chunk of chunks) giveBack(chunk)
+        throwAway(request)
+      }
       resolve(outcome)
     }
     request.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
