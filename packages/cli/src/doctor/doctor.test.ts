@@ -18,6 +18,12 @@ const crm: Document = {
   id: 'crm',
   webhook: { url: 'https://x.example', signingSecret: { file: 'crm' } },
 }
+const hook: Document = {
+  kind: 'Source',
+  id: 'shopify',
+  webhook: { scheme: 'shopify', secrets: [{ file: 'shopify-new' }] },
+  map: { event: '__topic', identifiers: { email: 'email' } },
+}
 const source: Document = { kind: 'Source', id: 'web', http: { keys: [{ kind: 'secret', file: 'web-key' }] } }
 
 function doorWith(...documents: Document[]): MemoryDoor {
@@ -119,11 +125,12 @@ describe('files', () => {
 
   test('secrets that documents name and nobody mounted are named with their document', () => {
     file('web-key', 'x')
-    const checks = examineFiles({ secrets: folder }, [workspace, crm, source]).filter(
+    const checks = examineFiles({ secrets: folder }, [workspace, crm, source, hook]).filter(
       (check) => check.area === 'secrets',
     )
     expect(summary(checks)).toEqual([
       ['secrets', 'wrong', `Destination crm names crm, which is not in ${folder}`],
+      ['secrets', 'wrong', `Source shopify names shopify-new, which is not in ${folder}`],
     ])
   })
 })

@@ -71,9 +71,10 @@ function examineSecrets(folder: string | undefined, documents: readonly Document
 function secretFilesOf(document: Document): { readonly file: string; readonly by: string }[] {
   const by = `${document.kind} ${document.id}`
   if (document.kind === 'Source')
-    return (document.http?.keys ?? []).flatMap((key) =>
-      key.kind === 'secret' ? [{ file: key.file, by }] : [],
-    )
+    return [
+      ...(document.http?.keys ?? []).flatMap((key) => (key.kind === 'secret' ? [key.file] : [])),
+      ...(document.webhook?.secrets ?? []).map(({ file }) => file),
+    ].map((file) => ({ file, by }))
   if (document.kind !== 'Destination' || !document.webhook) return []
   return [document.webhook.signingSecret].flat().map(({ file }) => ({ file, by }))
 }
