@@ -4,15 +4,10 @@
  * ClickHouse is work of its own, measured apart.
  */
 import { spawn } from 'node:child_process'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { startServices } from '../../../deploy/local/src/launcher.ts'
-import { uniquePrefix } from '../../support/uniquePrefix.ts'
-import { waitUntil } from '../../support/waitUntil.ts'
 import type { Bar } from '../bar.ts'
-import { BENCH_FOLDER, benchStack } from '../benchStack.ts'
+import { startBenchCollector } from '../benchCollector.ts'
 import { exampleBatch, exampleEvent, sendAll } from '../collectorLoad.ts'
 import { processCpu } from '../processCpu.ts'
 
@@ -25,8 +20,6 @@ const BATCH_CONNECTIONS = 16
 const SINGLES_PER_RUN = 25_000
 const BATCHES_PER_RUN = 600
 
-const DOCUMENTS = fileURLToPath(new URL('../../../examples/shop', import.meta.url))
-
 export const bars: Bar[] = [
   {
     name: 'collector-single',
@@ -38,7 +31,8 @@ export const bars: Bar[] = [
     goal: 0.6,
     runs: 5,
     async prepare() {
-      const { target, cpu, close } = await startCollector('single')
+      const collector = await startBenchCollector('single')
+      const { target } = collector
       const bare = await startBareServer()
       const path = '/v1/track'
       let sent = 0
@@ -49,11 +43,11 @@ export const bars: Bar[] = [
         return SINGLES_PER_RUN / ((await seconds()) - before)
       }
       return {
-        ours: () => run(target.port, cpu),
+        ours: () => run(target.port, () => collector.cpu()),
         reference: () => run(bare.port, () => processCpu(bare.pid)),
         async close() {
           bare.stop()
-          await close()
+          await collector.close()
         },
       }
     },
@@ -68,7 +62,8 @@ export const bars: Bar[] = [
     goal: 0.3,
     runs: 5,
     async prepare() {
-      const { target, cpu, close } = await startCollector('batch')
+      const collector = await startBenchCollector('batch')
+      const { target } = collector
       let sent = 0
       const bodies = (): string[] =>
         Array.from({ length: BATCHES_PER_RUN }, () =>
@@ -77,9 +72,9 @@ export const bars: Bar[] = [
       return {
         async ours() {
           const each = bodies()
-          const before = await cpu()
+          const before = await collector.cpu()
           await sendAll({ ...target, path: '/v1/batch' }, each, BATCH_CONNECTIONS)
-          return (BATCHES_PER_RUN * EVENTS_PER_REQUEST) / ((await cpu()) - before)
+          return (BATCHES_PER_RUN * EVENTS_PER_REQUEST) / ((await collector.cpu()) - before)
         },
         reference() {
           const each = bodies().map((body) => Buffer.from(body))
@@ -88,45 +83,11 @@ export const bars: Bar[] = [
           const { user, system } = process.cpuUsage(before)
           return (BATCHES_PER_RUN * EVENTS_PER_REQUEST) / ((user + system) / 1e6)
         },
-        close,
+        close: () => collector.close(),
       }
     },
   },
 ]
-
-async function startCollector(name: string): Promise<{
-  target: { port: number; path: string; authorization: string }
-  cpu: () => Promise<number>
-  close: () => Promise<void>
-}> {
-  const folder = join(BENCH_FOLDER, `collector-${name}`)
-  await rm(folder, { recursive: true, force: true })
-  const prefix = uniquePrefix('bench')
-  const stack = await benchStack()
-  const installation = await startServices(
-    { ...stack, clickhouse: { ...stack.clickhouse, database: prefix } },
-    {
-      dataDir: folder,
-      services: [{ service: 'collector', settings: { ROLE: 'ingest' } }],
-      settings: { TOPIC_PREFIX: prefix, GROUP_PREFIX: prefix },
-      documents: DOCUMENTS,
-    },
-  )
-  const collector = installation.service('collector')
-  const authorization = `Basic ${btoa(`${installation.writeKeys['web']}:`)}`
-  const target = { port: collector.ports().http as number, path: '/v1/track', authorization }
-  await waitUntil('the collector to know the write key', () =>
-    sendAll(target, [JSON.stringify(exampleEvent(0))], 1).then(
-      () => true,
-      () => false,
-    ),
-  )
-  return {
-    target,
-    cpu: () => processCpu(collector.pid() as number),
-    close: () => installation.stop(),
-  }
-}
 
 async function startBareServer(): Promise<{ port: number; pid: number; stop: () => void }> {
   const file = fileURLToPath(new URL('../bareServer.ts', import.meta.url))
