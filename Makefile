@@ -34,8 +34,9 @@ format: setup ## formats everything
 generate: setup ## TypeScript from protos/
 	@tools/run buf generate
 
-baseline: setup ## accepts the protos as they are as what later changes must not break
+baseline: setup ## accepts protos and public schemas as they are as what later changes must not break
 	@tools/run buf build -o tools/protos-baseline.binpb
+	@$(NODE) tools/publicSchemas.ts
 
 build: setup ## compiles all packages and services to dist/
 	@tools/run tsc -b tsconfig.build.json

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { committedFileProblems } from './committedFileProblems.ts'
+import { publicSchemaProblems } from './publicSchemas.ts'
 
 interface Step {
   name: string
@@ -20,6 +21,7 @@ const STEPS: Step[] = [
     name: 'protos: breaking',
     run: () => command('buf', ['breaking', '--against', 'tools/protos-baseline.binpb']),
   },
+  { name: 'schemas: breaking', run: async () => (await publicSchemaProblems()).join('\n') || undefined },
   { name: 'unused code', run: () => command('knip', ['--no-progress']) },
   { name: 'committed files', run: committedFiles },
 ]

@@ -47,11 +47,11 @@ function fitting(sizes: readonly number[]): number {
   return cut < 0 ? sizes.length : cut
 }
 
-export function pageTokenOf({ timeMs, partition, offset }: EventPlace): string {
+function pageTokenOf({ timeMs, partition, offset }: EventPlace): string {
   return Buffer.from(`${timeMs}/${partition}/${offset}`).toString('base64url')
 }
 
-export function readPageToken(token: string): EventPlace {
+function readPageToken(token: string): EventPlace {
   const match = /^(-?\d{1,15})\/(\d{1,9})\/(\d{1,16})$/.exec(
     Buffer.from(token.slice(0, 100), 'base64url').toString(),
   )
