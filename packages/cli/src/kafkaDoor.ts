@@ -25,6 +25,8 @@ export interface KafkaDoor {
   /** Creates the topics that are missing; their names. */
   createTopics(): Promise<readonly string[]>
   checkTopics(): Promise<readonly TopicProblem[]>
+  /** Reads a record of each partition of a topic that is not of the catalogue; false when there is no such topic. */
+  canRead(topicName: string): Promise<boolean>
   /** How many brokers there are. */
   ping(): Promise<number>
   topicName(topic: TopicSpec): string

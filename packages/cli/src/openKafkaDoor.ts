@@ -58,6 +58,21 @@ export async function openKafkaDoor(target: KafkaTarget): Promise<KafkaDoor> {
         }),
       ),
     checkTopics: () => saying(where, () => checkTopics(kafka, catalogue)),
+    canRead: (topic) =>
+      saying(where, async () => {
+        try {
+          for (const { partition, start, committedEnd } of await admin.offsets(topic)) {
+            if (start === committedEnd) continue
+            const chunks = readTopic(kafka, { topic, partition, from: start, until: start + 1 })
+            // oxlint-disable-next-line no-await-in-loop -- a few partitions, one after the other
+            for await (const { records } of chunks) if (records.length > 0) break
+          }
+          return true
+        } catch (error) {
+          if (error instanceof KafkaFault && error.code === 'topic-missing') return false
+          throw error
+        }
+      }),
     ping: () => saying(where, async () => (await admin.ping()).brokers),
     close: () => admin.close(),
   }

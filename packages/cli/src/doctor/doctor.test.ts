@@ -50,6 +50,33 @@ describe('Kafka and the configuration', () => {
     ])
   })
 
+  test('the topics of sources: there, missing, not for us; those of a disabled source do not matter', async () => {
+    const reading = (id: string, more: object = {}): Document => ({
+      kind: 'Source',
+      id,
+      kafka: { topic: `shop.${id}`, format: 'segment' },
+      ...more,
+    })
+    const door = doorWith(
+      workspace,
+      reading('app'),
+      reading('gone'),
+      reading('secret'),
+      reading('off', { disabled: true }),
+    )
+    door.others.set('shop.app', true).set('shop.secret', false)
+    const found = summary((await examineKafka(door, 1)).checks).filter(([area]) => area === 'sources')
+    expect(found).toEqual([
+      ['sources', 'fine', 'source app: its topic shop.app can be read'],
+      ['sources', 'wrong', 'source gone: its topic shop.gone does not exist'],
+      [
+        'sources',
+        'wrong',
+        'source secret: its topic shop.secret cannot be read: not authorised to read shop.secret',
+      ],
+    ])
+  })
+
   test('too few brokers, missing topics and no revision are each a finding with what to do', async () => {
     const { checks } = await examineKafka(new MemoryDoor([topics.config]), 3)
     expect(checks.filter((check) => check.state === 'wrong').length).toBe(allTopics.length + 1)

@@ -39,7 +39,39 @@ export async function examineKafka(door: KafkaDoor, replicationFactor: number): 
       checks.push(wrong('topics', ...remedied(message, 'see `tributary topics check`')))
   if (problems.some((problem) => missing(door, problem, topics.config))) return { checks, documents: [] }
   const configuration = await examineConfiguration(door)
-  return { checks: [...checks, ...configuration.checks], documents: configuration.documents }
+  const { documents } = configuration
+  const sources = await examineSources(door, documents)
+  return { checks: [...checks, ...configuration.checks, ...sources], documents }
+}
+
+/** Their topics belong to somebody else: nobody here creates them. */
+async function examineSources(door: KafkaDoor, documents: readonly Document[]): Promise<Check[]> {
+  const topicsOf = documents.flatMap((document) =>
+    document.kind === 'Source' && document.kafka && !document.disabled
+      ? [{ id: document.id, topic: document.kafka.topic }]
+      : [],
+  )
+  const checks: Check[] = []
+  // One after the other: a topic that is missing spoils what one connection asks about others meanwhile.
+  for (const { id, topic } of topicsOf) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- see above
+      const there = await door.canRead(topic)
+      checks.push(
+        there
+          ? fine('sources', `source ${id}: its topic ${topic} can be read`)
+          : wrong(
+              'sources',
+              `source ${id}: its topic ${topic} does not exist`,
+              'create it, or mend the document',
+            ),
+      )
+    } catch (error) {
+      const message = `source ${id}: its topic ${topic} cannot be read: ${(error as Error).message}`
+      checks.push(wrong('sources', message, 'allow the collector, and whoever asks, to read it'))
+    }
+  }
+  return checks
 }
 
 function missing(door: KafkaDoor, problem: { topic: string; kind: string }, topic: TopicSpec): boolean {

@@ -66,6 +66,15 @@ export class MemoryDoor implements KafkaDoor {
     )
   }
 
+  /** Topics that are not of the catalogue: whether they may be read. */
+  readonly others = new Map<string, boolean>()
+
+  canRead(topicName: string) {
+    const readable = this.others.get(topicName)
+    if (readable === false) return Promise.reject(new Error(`not authorised to read ${topicName}`))
+    return Promise.resolve(readable ?? false)
+  }
+
   ping() {
     return Promise.resolve(1)
   }
