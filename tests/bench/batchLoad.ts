@@ -42,7 +42,7 @@ export interface BatchLoad {
   close(): void
 }
 
-export function messageIdOf(request: number | string, index: number): string {
+function messageIdOf(request: number | string, index: number): string {
   return `bench-${String(request).padStart(REQUEST_DIGITS, '0')}-${index}`
 }
 
