@@ -69,6 +69,10 @@ async function stateNow(): Promise<Map<string, Held>> {
   return state
 }
 
+function planOf(held: Held | undefined): unknown {
+  return (held?.['traits'] as { plan?: unknown } | undefined)?.plan
+}
+
 /** The state topic once it says what was done. */
 async function settled(isSo: (state: ReadonlyMap<string, Held>) => boolean): Promise<Map<string, Held>> {
   return waitForValue('the state topic', stateNow, isSo)
@@ -114,10 +118,7 @@ test('state, then changes: kafkajs and Java hold what the state topic holds, thr
   await installation.send(others.map((name) => visit(name, 'gold')))
   const state = await settled(
     (now) =>
-      !now.has(third!) &&
-      others.every(
-        (name) => (now.get(profileIdOf(idOf(name), 0))?.['traits'] as { plan?: string }).plan === 'gold',
-      ),
+      !now.has(third!) && others.every((name) => planOf(now.get(profileIdOf(idOf(name), 0))) === 'gold'),
   )
 
   const again = await followProfiles({ ...options, view: following.view })
