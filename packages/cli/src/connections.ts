@@ -34,6 +34,8 @@ export interface ConnectionFlags {
 export interface KafkaTarget {
   readonly connection: KafkaConnectionSettings
   readonly topicPrefix: string
+  /** Layout epoch whose topics are meant. */
+  readonly epoch: number
   readonly groupPrefix: string
   readonly replicationFactor: number
   readonly minIsr: number
@@ -62,6 +64,7 @@ export function kafkaTarget(context: Context, flags: ConnectionFlags): KafkaTarg
   return {
     connection: kafkaConnection(settings),
     topicPrefix: settings.TOPIC_PREFIX,
+    epoch: settings.LAYOUT_EPOCH,
     groupPrefix: settings.GROUP_PREFIX,
     replicationFactor: settings.KAFKA_REPLICATION_FACTOR,
     minIsr: settings.KAFKA_MIN_ISR,

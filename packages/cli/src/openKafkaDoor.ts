@@ -17,8 +17,9 @@ export async function openKafkaDoor(target: KafkaTarget): Promise<KafkaDoor> {
   const kafka = createKafka(target.connection)
   const where = target.connection.brokers.join(', ')
   const admin = await saying(where, () => createAdmin(kafka))
-  const nameOf = (topic: TopicSpec) => topicName(target.topicPrefix, topic)
-  const catalogue = { topics: allTopics, counts: target.counts, prefix: target.topicPrefix }
+  const prefix = { prefix: target.topicPrefix, epoch: target.epoch }
+  const nameOf = (topic: TopicSpec) => topicName(prefix, topic)
+  const catalogue = { topics: allTopics, counts: target.counts, prefix }
   return {
     topicName: nameOf,
     bounds: (topic) =>

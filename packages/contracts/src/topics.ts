@@ -43,6 +43,8 @@ export interface TopicSpec {
   readonly tombstoneRetentionMs?: number
   /** Broker's append time instead of the producer's: deduplication windows depend on it. */
   readonly logAppendTime?: true
+  /** Derived anew by a rebuild: the names of later epochs' topics carry the epoch. */
+  readonly perEpoch?: true
   /** Internal values in protobuf get a Stamp in field 15 (see ledger/v1/stamp.proto). */
   readonly stamped?: true
   /** Larger than the broker's default because whole inputs are kept, bytes. */
@@ -121,6 +123,7 @@ const catalogue = {
   },
   events: {
     name: 'internal.events.v1',
+    perEpoch: true,
     visibility: 'internal',
     key: 'anchor',
     partitionBy: 'key',
@@ -133,6 +136,7 @@ const catalogue = {
   },
   evidence: {
     name: 'internal.evidence.v1',
+    perEpoch: true,
     visibility: 'internal',
     key: 'evidence or fact id',
     partitionBy: 'explicit',
@@ -144,6 +148,7 @@ const catalogue = {
   },
   evidenceState: {
     name: 'internal.evidence-state.v1',
+    perEpoch: true,
     visibility: 'internal',
     key: 'row of the resolver',
     partitionBy: 'explicit',
@@ -153,6 +158,7 @@ const catalogue = {
   },
   extractorState: {
     name: 'internal.extractor-state.v1',
+    perEpoch: true,
     visibility: 'internal',
     key: 'row of the extractor',
     partitionBy: 'explicit',
@@ -162,6 +168,7 @@ const catalogue = {
   },
   assignments: {
     name: 'internal.assignments.v1',
+    perEpoch: true,
     visibility: 'internal',
     key: 'identifier id',
     partitionBy: 'key',
@@ -172,6 +179,7 @@ const catalogue = {
   },
   fragments: {
     name: 'internal.fragments.v1',
+    perEpoch: true,
     visibility: 'internal',
     key: 'row of the fragment task',
     partitionBy: 'explicit',
@@ -182,6 +190,7 @@ const catalogue = {
   },
   seen: {
     name: 'internal.seen.v1',
+    perEpoch: true,
     visibility: 'internal',
     key: 'hash of source, message id and anchor',
     partitionBy: 'explicit',
@@ -192,6 +201,7 @@ const catalogue = {
   },
   skipped: {
     name: 'internal.skipped.v1',
+    perEpoch: true,
     visibility: 'internal',
     key: 'none',
     partitionBy: 'explicit',
@@ -203,6 +213,7 @@ const catalogue = {
   },
   profileParts: {
     name: 'internal.profile-parts.v1',
+    perEpoch: true,
     visibility: 'internal',
     key: 'profile id ‖ identifier id',
     partitionBy: 'profile-id',
@@ -215,6 +226,7 @@ const catalogue = {
   },
   profileState: {
     name: 'internal.profile-state.v1',
+    perEpoch: true,
     visibility: 'internal',
     key: 'row of the profile task',
     partitionBy: 'explicit',
@@ -347,7 +359,15 @@ export function partitionsOf(spec: TopicSpec, counts: PartitionCounts): number {
   return spec.partitions === 'one' ? 1 : counts[spec.partitions]
 }
 
-/** Name in Kafka: `topicName('cdp', topics.events)` = "cdp.internal.events.v1". */
-export function topicName(prefix: string, spec: TopicSpec): string {
-  return `${prefix}.${spec.name}`
+/** TOPIC_PREFIX of an installation; with its layout epoch where topics that have one are named. */
+export type TopicPrefix = string | { readonly prefix: string; readonly epoch: number }
+
+/**
+ * Name in Kafka: `topicName('cdp', topics.events)` = "cdp.internal.events.v1", which is epoch 1's;
+ * `topicName({ prefix: 'cdp', epoch: 2 }, topics.events)` = "cdp.internal.events.v1.e2".
+ */
+export function topicName(prefix: TopicPrefix, spec: TopicSpec): string {
+  if (typeof prefix === 'string') return `${prefix}.${spec.name}`
+  const name = `${prefix.prefix}.${spec.name}`
+  return spec.perEpoch && prefix.epoch > 1 ? `${name}.e${prefix.epoch}` : name
 }

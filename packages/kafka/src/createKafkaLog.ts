@@ -1,5 +1,5 @@
 /** The log port of the stream runtime on Kafka. One per process and connection; its topologies share the fetcher. */
-import { topicName } from '@tributary/contracts'
+import { topicName, type TopicPrefix } from '@tributary/contracts'
 import type { RuntimeLog } from '@tributary/stream-runtime'
 import type { Kafka } from './connection.ts'
 import { type Generation, GroupMember } from './groupMember.ts'
@@ -10,8 +10,7 @@ import { PartitionFetcher } from './partitionFetcher.ts'
 import { readRange } from './readTopic.ts'
 
 export interface KafkaLogOptions {
-  /** TOPIC_PREFIX of the installation. */
-  readonly topicPrefix: string
+  readonly topicPrefix: TopicPrefix
 }
 
 export interface KafkaLog extends RuntimeLog {

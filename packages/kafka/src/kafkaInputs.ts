@@ -1,12 +1,12 @@
 import type { InputPosition, InputStream, TakenInput } from '@tributary/stream-runtime'
 import { RuntimeFault } from '@tributary/stream-runtime'
-import { topicName } from '@tributary/contracts'
+import { topicName, type TopicPrefix } from '@tributary/contracts'
 import type { FetchedChunk, FetchedPartition, PartitionFetcher } from './partitionFetcher.ts'
 
 /** The inputs of one task, out of what the fetcher of its process has fetched ahead. */
 export function openKafkaInputs(
   fetcher: PartitionFetcher,
-  topicPrefix: string,
+  topicPrefix: TopicPrefix,
   positions: readonly InputPosition[],
 ): InputStream {
   let listener = () => {}

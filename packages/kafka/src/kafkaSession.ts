@@ -21,7 +21,7 @@ import {
   type SentTo,
   type TransactionalSession,
 } from '@tributary/stream-runtime'
-import { topicName, type TopicSpec } from '@tributary/contracts'
+import { topicName, type TopicPrefix, type TopicSpec } from '@tributary/contracts'
 import type { Cluster, TransactionalBroker } from './cluster.ts'
 import type { Kafka } from './connection.ts'
 import { isAuthorisation, protocolError } from './kafkaFault.ts'
@@ -55,7 +55,7 @@ const INIT_AGAIN = new Set([
 
 export interface SessionOptions {
   readonly transactionalId: string
-  readonly topicPrefix: string
+  readonly topicPrefix: TopicPrefix
 }
 
 export async function openKafkaSession(kafka: Kafka, options: SessionOptions): Promise<TransactionalSession> {

@@ -1,6 +1,12 @@
 /** Creates the topics of the catalogue, and says what is wrong with those that exist. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type PartitionCounts, partitionsOf, topicName, type TopicSpec } from '@tributary/contracts'
+import {
+  type PartitionCounts,
+  partitionsOf,
+  topicName,
+  type TopicPrefix,
+  type TopicSpec,
+} from '@tributary/contracts'
 import kafkajs, { type Admin } from 'kafkajs'
 import type { Kafka } from './connection.ts'
 import { isAuthorisation, KafkaFault, protocolError } from './kafkaFault.ts'
@@ -10,7 +16,7 @@ import { settingHolds, topicSettings } from './topicSettings.ts'
 export interface TopicsOptions {
   readonly topics: readonly TopicSpec[]
   readonly counts: PartitionCounts
-  readonly prefix: string
+  readonly prefix: TopicPrefix
 }
 
 export interface CreateTopicsOptions extends TopicsOptions {

@@ -48,6 +48,8 @@ export const kafkaSettings = {
         : undefined,
   }),
   TOPIC_PREFIX: text({ about: 'prefix of all topic names', default: 'cdp' }),
+  // A rebuild runs the services of the next epoch beside those of this one; see internal.layout for the active one.
+  LAYOUT_EPOCH: integer({ about: 'layout epoch these processes work in', unit: 'epoch', default: 1, min: 1 }),
   GROUP_PREFIX: text({ about: 'prefix of consumer groups and transactional ids', default: 'cdp' }),
   // Three copies, two of which must have a record before it counts as written, is what production clusters run.
   KAFKA_REPLICATION_FACTOR: integer({

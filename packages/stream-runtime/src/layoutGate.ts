@@ -6,7 +6,8 @@
  *      opens sessions of the old ids then; so a task of the old epoch that missed the record has been fenced, and its
  *      next life reads it.
  *  Y2. Without a record epoch 1 is active.
- *  Y3. Internal topics are written in any epoch: they carry it in their names or in their stamps.
+ *  Y3. Internal topics are written in any epoch: what is derived anew has topics of its own (`perEpoch` in the catalogue,
+ *      LAYOUT_EPOCH of the process), as have groups, stores and transactional ids; stamps carry the epoch.
  *
  * What changes hands when an epoch becomes active (the differences to what is public already, the numbers of versions)
  * is the rebuild's; here it is only decided who is silent.

@@ -6,7 +6,7 @@ import { hash, randomFillSync } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectClickHouse, startLogWriters } from '@tributary/clickhouse-log'
 import { type WorkspaceConfiguration, createConfigurationFeed } from '@tributary/configuration'
-import { topicName, topics } from '@tributary/contracts'
+import { topicName, type TopicPrefix, topics } from '@tributary/contracts'
 import { type Kafka, KafkaFault, createKafka, followTopic, requireTopics } from '@tributary/kafka'
 import {
   type Ports,
@@ -28,8 +28,6 @@ import { type BookPorts, type SourceBook, buildSourceBook, emptyBook } from './s
 import { startSourceConsumers } from './sources/sourceConsumers.ts'
 import { createUuid7 } from './uuid7.ts'
 
-/** Of the layout (architecture.md, "Jobs"): 1 until a rebuild makes another. */
-const EPOCH = 1
 /** Pause before Kafka is tried again at the start, ms. */
 const CONNECT_RETRY_MS = 2000
 /** Topics the collector writes or follows. */
@@ -45,7 +43,7 @@ export async function startCollector(service: CollectorService): Promise<Ports> 
     requireTopics(kafka, {
       topics: ownTopics,
       counts: countsOf(service.settings),
-      prefix: service.settings.TOPIC_PREFIX,
+      prefix: layoutOf(service.settings),
     }),
   )
   service.health.setReady('kafka', true)
@@ -92,7 +90,7 @@ async function startIngest(service: CollectorService, kafka: Kafka): Promise<Por
     maxBatchEvents: settings.MAX_BATCH_EVENTS,
     requestTimeoutMs: settings.REQUEST_TIMEOUT_MS,
     partitions: settings.IDENTIFIER_PARTITIONS,
-    epoch: EPOCH,
+    epoch: settings.LAYOUT_EPOCH,
     inFlight,
     groupCommit,
     metrics: counters,
@@ -142,7 +140,7 @@ function bookPorts(settings: CollectorSettings): BookPorts {
     phone: phoneToE164,
     digest: (parts) => hash('sha256', parts.join('\0')).slice(0, 32),
     readSecret: (file) => loadSecretFile(settings.SECRETS_DIR, file),
-    epoch: EPOCH,
+    epoch: settings.LAYOUT_EPOCH,
     maxEventBytes: settings.MAX_EVENT_BYTES,
   }
 }
@@ -155,9 +153,13 @@ function countsOf(settings: CollectorSettings) {
   }
 }
 
+function layoutOf({ TOPIC_PREFIX, LAYOUT_EPOCH }: CollectorSettings): TopicPrefix {
+  return { prefix: TOPIC_PREFIX, epoch: LAYOUT_EPOCH }
+}
+
 async function connect(service: CollectorService, kafka: Kafka): Promise<KafkaRecordSender> {
   const { settings } = service
-  const prefix = settings.TOPIC_PREFIX
+  const prefix = layoutOf(settings)
   return withKafka(service, async () => {
     await requireTopics(kafka, { topics: ownTopics, counts: countsOf(settings), prefix })
     return createRecordSender(kafka, { topicPrefix: prefix, timeoutMs: settings.PRODUCE_TIMEOUT_MS })
@@ -244,7 +246,7 @@ function startEventLog(service: CollectorService, kafka: Kafka): void {
     prefix: settings.TOPIC_PREFIX,
     groupPrefix: settings.GROUP_PREFIX,
     nodeId: settings.NODE_ID,
-    epoch: EPOCH,
+    epoch: settings.LAYOUT_EPOCH,
     logger,
     metrics,
     onState: (state) => health.setReady('event-log', true, state.detail),

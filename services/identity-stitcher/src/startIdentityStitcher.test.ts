@@ -43,6 +43,7 @@ async function start() {
     }),
     counts: { identifier: 1, profile: 1, delivery: 1 },
     groupPrefix: 'cdp',
+    epoch: 1,
     nodeId: 'n1',
     address: (port) => `127.0.0.1:${port}`,
     owners: () => noOwners,

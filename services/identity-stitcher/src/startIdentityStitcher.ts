@@ -41,6 +41,8 @@ export interface IdentityStitcherOptions {
   readonly reading: () => IdentifierReading
   readonly counts: PartitionCounts
   readonly groupPrefix: string
+  /** Layout epoch these tasks work in. */
+  readonly epoch: number
   readonly nodeId: string
   /** Where the other instances reach this one, when its gRPC port is open. */
   readonly address: (grpcPort: number) => string
@@ -58,9 +60,6 @@ export interface IdentityStitcherOptions {
   readonly newId?: () => string
 }
 
-/** Layout epoch: 1 until a rebuild makes another. */
-const EPOCH = 1
-
 export async function startIdentityStitcher(
   options: IdentityStitcherOptions,
 ): Promise<{ readonly grpcPort: number }> {
@@ -69,7 +68,7 @@ export async function startIdentityStitcher(
 
   const extractorTasks = extractorTopology(observers.extractor)
   const resolverTasks = resolverTopology(observers.resolver)
-  const owners = options.owners(groupName(options.groupPrefix, resolverTasks.name, EPOCH))
+  const owners = options.owners(groupName(options.groupPrefix, resolverTasks.name, options.epoch))
   const peers = createPeerClients(IdentityServiceClient, { tls: options.peerTls })
   onStop('connections to other instances', async () => peers.close())
 
@@ -118,7 +117,7 @@ export async function startIdentityStitcher(
       counts: options.counts,
       groupPrefix: options.groupPrefix,
       nodeId: options.nodeId,
-      epoch: EPOCH,
+      epoch: options.epoch,
       address,
       logger,
       onFatal: options.fatal,

@@ -39,8 +39,6 @@ import { createLmdbStores } from '@tributary/state-lmdb'
 import type { settings } from './config.ts'
 import { startIdentityStitcher } from './startIdentityStitcher.ts'
 
-/** Layout epoch: 1 until a rebuild makes another. */
-const EPOCH = 1
 /** Pause before Kafka is tried again at the start, ms. */
 const CONNECT_RETRY_MS = 2_000
 
@@ -74,7 +72,7 @@ export async function startService(service: StitcherService): Promise<Ports> {
   const configuration = await followConfiguration(service, kafka)
   startEventLog(service, kafka)
 
-  const log = createKafkaLog(kafka, { topicPrefix: set.TOPIC_PREFIX })
+  const log = createKafkaLog(kafka, { topicPrefix: { prefix: set.TOPIC_PREFIX, epoch: set.LAYOUT_EPOCH } })
   service.onStop('log', () => log.close())
   const admin = await createAdmin(kafka)
   service.onStop('Kafka admin', () => admin.close())
@@ -96,6 +94,7 @@ export async function startService(service: StitcherService): Promise<Ports> {
     },
     counts,
     groupPrefix: set.GROUP_PREFIX,
+    epoch: set.LAYOUT_EPOCH,
     nodeId: set.NODE_ID,
     address: (port) => advertisedAddress(set, port),
     owners: (group) => createOwnerMap({ admin, group }),
@@ -119,7 +118,11 @@ async function waitForTopics(
   for (;;) {
     try {
       // oxlint-disable-next-line no-await-in-loop -- one try after the other
-      await requireTopics(kafka, { topics: ownTopics, counts, prefix: set.TOPIC_PREFIX })
+      await requireTopics(kafka, {
+        topics: ownTopics,
+        counts,
+        prefix: { prefix: set.TOPIC_PREFIX, epoch: set.LAYOUT_EPOCH },
+      })
       health.setReady('kafka', true)
       return
     } catch (error) {
@@ -177,7 +180,7 @@ function startEventLog(service: StitcherService, kafka: Kafka): void {
     prefix: set.TOPIC_PREFIX,
     groupPrefix: set.GROUP_PREFIX,
     nodeId: set.NODE_ID,
-    epoch: EPOCH,
+    epoch: set.LAYOUT_EPOCH,
     logger,
     metrics,
     onState: (state) => health.setReady('event-log', true, state.detail),

@@ -57,6 +57,8 @@ export interface ProfileStoreOptions {
   readonly loggedEvents: AnchoredEvents
   readonly counts: PartitionCounts
   readonly groupPrefix: string
+  /** Layout epoch these tasks work in. */
+  readonly epoch: number
   readonly nodeId: string
   /** Where the other instances reach this one, when its gRPC port is open. */
   readonly address: (grpcPort: number) => string
@@ -74,8 +76,6 @@ export interface ProfileStoreOptions {
   readonly onStop: (name: string, stop: () => Promise<void>) => void
 }
 
-/** Layout epoch: 1 until a rebuild makes another. */
-const EPOCH = 1
 /** Outbox rows that could not be sent are tried again after so long, ms; the producer itself has tried for longer. */
 const OUTBOX_RETRY_MS = 5_000
 /** Whether the log has all that a back-fill needs is asked so often, ms: its writers close a range each second. */
@@ -92,7 +92,7 @@ export async function startProfileStore(
   const fragmentTasks = fragmentTopology(observers.fragments)
   const profileTasks = profileTopology(observers.profiles)
   const ownersOf = ({ name }: { readonly name: string }) =>
-    options.owners(groupName(options.groupPrefix, name, EPOCH))
+    options.owners(groupName(options.groupPrefix, name, options.epoch))
   const identifierOwners = ownersOf(fragmentTasks)
   const profileOwners = ownersOf(profileTasks)
   const peers = createPeerClients(ProfilePeerServiceClient, { tls: options.peerTls })
@@ -134,7 +134,7 @@ export async function startProfileStore(
     views,
     instances,
     reading,
-    epoch: EPOCH,
+    epoch: options.epoch,
     nowMs,
     writes: (call, deadlineMs) => reachTasks(reach, call, deadlineMs),
     log: options.loggedEvents,
@@ -172,7 +172,7 @@ export async function startProfileStore(
       counts,
       groupPrefix: options.groupPrefix,
       nodeId: options.nodeId,
-      epoch: EPOCH,
+      epoch: options.epoch,
       address,
       logger,
       onFatal: options.fatal,
@@ -246,13 +246,13 @@ function startOutbox(
 }
 
 function startBackFiller(
-  { events, sendToEvents, logger, onStop }: ProfileStoreOptions,
+  { events, epoch, sendToEvents, logger, onStop }: ProfileStoreOptions,
   jobs: Pick<TaskGroup<Sent>, 'view' | 'inject'>,
 ): void {
   const backFiller = createBackFiller({
     view: () => jobs.view(0),
     log: events,
-    epoch: EPOCH,
+    epoch,
     send: sendToEvents,
     inject: (sent) => jobs.inject(0, sent),
     onFailure: (error) =>

@@ -42,8 +42,6 @@ import { type settings } from './config.ts'
 import { startProfileStore } from './startProfileStore.ts'
 import { type WorkspaceView, viewWorkspace } from './workspaceView.ts'
 
-/** Layout epoch: 1 until a rebuild makes another. */
-const EPOCH = 1
 /** Pause before Kafka is tried again at the start, ms. */
 const CONNECT_RETRY_MS = 2_000
 
@@ -85,7 +83,7 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
   service.onStop('ClickHouse', () => clickhouse.close())
   startEventLog(service, kafka, clickhouse)
 
-  const log = createKafkaLog(kafka, { topicPrefix: set.TOPIC_PREFIX })
+  const log = createKafkaLog(kafka, { topicPrefix: { prefix: set.TOPIC_PREFIX, epoch: set.LAYOUT_EPOCH } })
   service.onStop('log', () => log.close())
   const admin = await createAdmin(kafka)
   service.onStop('Kafka admin', () => admin.close())
@@ -100,7 +98,7 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
     sendToEvents: (records) =>
       producer.send(
         records.map(({ partition, value }) => ({
-          topic: topicName(set.TOPIC_PREFIX, topics.events),
+          topic: topicName({ prefix: set.TOPIC_PREFIX, epoch: set.LAYOUT_EPOCH }, topics.events),
           partition,
           key: null,
           value,
@@ -110,6 +108,7 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
     loggedEvents: createAnchoredEvents(clickhouse),
     counts,
     groupPrefix: set.GROUP_PREFIX,
+    epoch: set.LAYOUT_EPOCH,
     nodeId: set.NODE_ID,
     address: (port) => advertisedAddress(set, port),
     owners: (group) => createOwnerMap({ admin, group }),
@@ -135,7 +134,11 @@ async function connect(
   for (;;) {
     try {
       // oxlint-disable-next-line no-await-in-loop -- one try after the other
-      await requireTopics(kafka, { topics: ownTopics, counts, prefix: set.TOPIC_PREFIX })
+      await requireTopics(kafka, {
+        topics: ownTopics,
+        counts,
+        prefix: { prefix: set.TOPIC_PREFIX, epoch: set.LAYOUT_EPOCH },
+      })
       // oxlint-disable-next-line no-await-in-loop -- one try after the other
       const producer = await createPlainProducer(kafka)
       health.setReady('kafka', true)
@@ -203,7 +206,7 @@ function startEventLog(service: ProfileStoreService, kafka: Kafka, clickhouse: C
     prefix: set.TOPIC_PREFIX,
     groupPrefix: set.GROUP_PREFIX,
     nodeId: set.NODE_ID,
-    epoch: EPOCH,
+    epoch: set.LAYOUT_EPOCH,
     logger,
     metrics,
     onState: (state) => health.setReady('event-log', true, state.detail),

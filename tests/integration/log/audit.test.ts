@@ -244,7 +244,7 @@ describe('with Kafka', () => {
     // As the writer would have it after three of five.
     const committed = new Promise<void>((resolve, reject) => {
       const group = createConsumerGroup(kafka, {
-        group: logWriterGroup(prefix, topics.rejected),
+        group: logWriterGroup(prefix, topics.rejected, 1),
         topics: [topic],
         nodeId: 'n',
         onRecords: async ({ partition }) => {

@@ -53,6 +53,7 @@ async function runAudit(context: Context, flags: Flags): Promise<ExitCode> {
       audit({
         clickhouse,
         prefix: kafka?.topicPrefix ?? '',
+        ...(kafka && { epoch: kafka.epoch }),
         ...(kafka && { kafka: createKafka(kafka.connection), groupPrefix: kafka.groupPrefix }),
         ...(totals && { totals }),
       }),

@@ -55,7 +55,7 @@ function print(context: Context, flags: Flags): ExitCode {
   const settings = topicSettings(context, flags)
   const asJson = () =>
     allTopics.map((spec) => ({
-      topic: topicName(settings.topicPrefix, spec),
+      topic: topicName({ prefix: settings.topicPrefix, epoch: settings.epoch }, spec),
       visibility: spec.visibility,
       key: spec.key,
       partitionBy: spec.partitionBy,

@@ -13,9 +13,14 @@ import { table } from './table.ts'
 
 export interface TopicChoices {
   readonly topicPrefix: string
+  readonly epoch: number
   readonly replicationFactor: number
   readonly minIsr: number
   readonly counts: PartitionCounts
+}
+
+function nameOf({ topicPrefix: prefix, epoch }: TopicChoices, spec: TopicSpec): string {
+  return topicName({ prefix, epoch }, spec)
 }
 
 export const topicFormats = ['table', 'kafka', 'strimzi'] as const
@@ -37,7 +42,7 @@ export function topicsAs(format: TopicFormat, settings: TopicChoices): string {
 
 function asTable(settings: TopicChoices): string {
   const rows = allTopics.map((spec) => [
-    topicName(settings.topicPrefix, spec),
+    nameOf(settings, spec),
     String(partitionsOf(spec, settings.counts)),
     spec.key,
     spec.cleanUp === 'compact' ? 'compact' : keptFor(spec.retentionMs ?? -1),
@@ -56,7 +61,7 @@ function asCommand(spec: TopicSpec, settings: TopicChoices): string {
   )
   return [
     'kafka-topics.sh --bootstrap-server "$KAFKA_BROKERS" --create --if-not-exists',
-    `--topic ${topicName(settings.topicPrefix, spec)}`,
+    `--topic ${nameOf(settings, spec)}`,
     `--partitions ${partitionsOf(spec, settings.counts)}`,
     `--replication-factor ${settings.replicationFactor}`,
     ...configs,
@@ -64,7 +69,7 @@ function asCommand(spec: TopicSpec, settings: TopicChoices): string {
 }
 
 function asResource(spec: TopicSpec, settings: TopicChoices): string {
-  const name = topicName(settings.topicPrefix, spec)
+  const name = nameOf(settings, spec)
   const config = Object.entries(topicSettings(spec, settings.minIsr)).map(
     ([key, value]) => `    ${key}: '${value}'`,
   )

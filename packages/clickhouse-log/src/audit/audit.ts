@@ -14,6 +14,8 @@ export interface AuditOptions {
   /** Without it, rows that are missing at the very end of a partition cannot be told from ones not written yet. */
   readonly kafka?: Kafka
   readonly prefix: string
+  /** Layout epoch whose topics are looked at; 1 when left out. */
+  readonly epoch?: number
   readonly groupPrefix?: string
   /** What the profiles say of themselves (GetTotals of the profile-store); without it L5 is judged by the log alone. */
   readonly totals?: ProfileTotals
@@ -34,19 +36,19 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
 async function withPositions(
   kafka: Kafka,
   admin: KafkaAdmin,
-  { prefix, groupPrefix }: AuditOptions,
+  { prefix, groupPrefix, epoch = 1 }: AuditOptions,
   measured: readonly PartitionFigures[],
 ): Promise<PartitionFigures[]> {
   const all: PartitionFigures[] = []
   for (const { topic } of logTables) {
-    const name = topicName(prefix, topic)
+    const name = topicName({ prefix, epoch }, topic)
     const known = measured.filter((partition) => partition.topic === topic.name)
     const ends = await endsOf(admin, name)
     if (ends.length === 0) {
       all.push(...known)
       continue
     }
-    const committed = await admin.groupOffsets(logWriterGroup(groupPrefix ?? prefix, topic), [name])
+    const committed = await admin.groupOffsets(logWriterGroup(groupPrefix ?? prefix, topic, epoch), [name])
     const numbers = new Set([...known, ...ends].map(({ partition }) => partition))
     for (const partition of [...numbers].sort((a, b) => a - b)) {
       const found = known.find((each) => each.partition === partition)

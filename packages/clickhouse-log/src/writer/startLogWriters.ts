@@ -39,7 +39,7 @@ export interface LogWritersOptions {
   /** Prefix of the consumer groups; that of the topics when left out. */
   readonly groupPrefix?: string
   readonly nodeId: string
-  /** Layout epoch: part of each range's token. */
+  /** Layout epoch: in the names of topics that have one, and in each range's token. */
   readonly epoch: number
   readonly logger: Logger
   readonly metrics?: LogWriterMetrics
@@ -65,8 +65,8 @@ export interface LogWriters {
 }
 
 /** Name of the consumer group that keeps a topic's position. */
-export function logWriterGroup(groupPrefix: string, topic: TopicSpec): string {
-  return `${groupPrefix}.event-log.${topic.name}`
+export function logWriterGroup(groupPrefix: string, topic: TopicSpec, epoch: number): string {
+  return topicName({ prefix: `${groupPrefix}.event-log`, epoch }, topic)
 }
 
 /**
@@ -143,10 +143,10 @@ class Writers implements LogWriters {
   }
 
   #startGroup(topic: TopicSpec): ConsumerGroup {
-    const { kafka, prefix, groupPrefix, nodeId, logger } = this.#options
+    const { kafka, prefix, groupPrefix, nodeId, logger, epoch } = this.#options
     const group: ConsumerGroup = createConsumerGroup(kafka, {
-      group: logWriterGroup(groupPrefix ?? prefix, topic),
-      topics: [topicName(prefix, topic)],
+      group: logWriterGroup(groupPrefix ?? prefix, topic, epoch),
+      topics: [topicName({ prefix, epoch }, topic)],
       nodeId,
       startAt: 'earliest',
       onAssigned: (assigned) => this.#assigned(topic, group, assigned),
@@ -275,7 +275,8 @@ class Writers implements LogWriters {
       this.#admin = undefined
       throw error
     }))
-    const all = await admin.offsets(topicName(this.#options.prefix, topic))
+    const { prefix, epoch } = this.#options
+    const all = await admin.offsets(topicName({ prefix, epoch }, topic))
     const found = all.find((offsets) => offsets.partition === partition)
     if (found === undefined) throw new Error(`${topic.name} has no partition ${partition}`)
     return { logStart: found.start, logEnd: found.end }

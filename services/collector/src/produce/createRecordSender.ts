@@ -1,5 +1,5 @@
 /** The sender's port over Kafka: the records of one commit as one request with a lane per topic and partition. */
-import { topicName, topics } from '@tributary/contracts'
+import { topicName, type TopicPrefix, topics } from '@tributary/contracts'
 import { createProduceSender, type Kafka, type Lane } from '@tributary/kafka'
 import { type OutgoingRecord, type RecordSender } from './outgoing.ts'
 
@@ -10,7 +10,7 @@ export interface KafkaRecordSender extends RecordSender {
 /** Rejects with a KafkaFault; `timeoutMs` is how long what passes by itself is waited for. */
 export async function createRecordSender(
   kafka: Kafka,
-  options: { readonly topicPrefix: string; readonly timeoutMs: number },
+  options: { readonly topicPrefix: TopicPrefix; readonly timeoutMs: number },
 ): Promise<KafkaRecordSender> {
   const names = {
     events: topicName(options.topicPrefix, topics.events),
