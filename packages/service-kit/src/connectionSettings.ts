@@ -20,6 +20,14 @@ export interface KafkaConnectionSettings {
     | { readonly mechanism: 'oauthbearer'; readonly token: () => string }
 }
 
+/** How topics of the catalogue are named here: `topicName` takes it. */
+export function topicPrefix(settings: { readonly TOPIC_PREFIX: string; readonly LAYOUT_EPOCH: number }): {
+  readonly prefix: string
+  readonly epoch: number
+} {
+  return { prefix: settings.TOPIC_PREFIX, epoch: settings.LAYOUT_EPOCH }
+}
+
 export function kafkaConnection(settings: SettingsOf<typeof kafkaSettings>): KafkaConnectionSettings {
   const tls = settings.KAFKA_TLS
     ? {

@@ -51,3 +51,14 @@ export class RuntimeFault extends Error {
 export function actionFor(error: unknown): FaultAction {
   return error instanceof RuntimeFault ? error.action : 'reopen'
 }
+
+/** What a processor threw; a fault of ours that passed through it stays what it is. */
+export function processorFault(task: string, where: string, error: unknown): RuntimeFault {
+  if (error instanceof RuntimeFault) return error
+  const reason = error instanceof Error ? error.message : String(error)
+  return new RuntimeFault(
+    'processor-failed',
+    `the processor of ${task} failed at ${where}: ${reason}; it is a fault of the program, run a release that has it repaired`,
+    { cause: error },
+  )
+}

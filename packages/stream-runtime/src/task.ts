@@ -32,7 +32,7 @@ import type { StateStore, StateStores } from './ports/store.ts'
 import type { Input, Processor, StateView, Topology } from './processor.ts'
 import { restoreState } from './restoreState.ts'
 import { META_KEY } from './rowKey.ts'
-import { RuntimeFault } from './runtimeFault.ts'
+import { processorFault } from './runtimeFault.ts'
 import type { CommittedBatch, TaskState } from './taskGroup.ts'
 import { type Closing, TaskLife } from './taskLife.ts'
 import { decodeMeta, EMPTY_META, type TaskMeta } from './taskMeta.ts'
@@ -369,14 +369,8 @@ export class Task<C, X> {
     try {
       run()
     } catch (error) {
-      if (error instanceof RuntimeFault) throw error
       const { topology, partition } = this.#options
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new RuntimeFault(
-        'processor-failed',
-        `the processor of ${topology.name}-${partition} failed at ${where}: ${reason}; it is a fault of the program, run a release that has it repaired`,
-        { cause: error },
-      )
+      throw processorFault(`${topology.name}-${partition}`, where, error)
     }
   }
 

@@ -6,7 +6,7 @@ import { hash, randomFillSync } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectClickHouse, startLogWriters } from '@tributary/clickhouse-log'
 import { type WorkspaceConfiguration, createConfigurationFeed } from '@tributary/configuration'
-import { topicName, type TopicPrefix, topics } from '@tributary/contracts'
+import { topicName, topics } from '@tributary/contracts'
 import { type Kafka, KafkaFault, createKafka, followTopic, requireTopics } from '@tributary/kafka'
 import {
   type Ports,
@@ -14,6 +14,7 @@ import {
   clickhouseConnection,
   createIdentifierHasher,
   kafkaConnection,
+  topicPrefix,
   loadSecretFile,
   loadWorkspaceKey,
   phoneToE164,
@@ -43,7 +44,7 @@ export async function startCollector(service: CollectorService): Promise<Ports> 
     requireTopics(kafka, {
       topics: ownTopics,
       counts: countsOf(service.settings),
-      prefix: layoutOf(service.settings),
+      prefix: topicPrefix(service.settings),
     }),
   )
   service.health.setReady('kafka', true)
@@ -153,13 +154,9 @@ function countsOf(settings: CollectorSettings) {
   }
 }
 
-function layoutOf({ TOPIC_PREFIX, LAYOUT_EPOCH }: CollectorSettings): TopicPrefix {
-  return { prefix: TOPIC_PREFIX, epoch: LAYOUT_EPOCH }
-}
-
 async function connect(service: CollectorService, kafka: Kafka): Promise<KafkaRecordSender> {
   const { settings } = service
-  const prefix = layoutOf(settings)
+  const prefix = topicPrefix(settings)
   return withKafka(service, async () => {
     await requireTopics(kafka, { topics: ownTopics, counts: countsOf(settings), prefix })
     return createRecordSender(kafka, { topicPrefix: prefix, timeoutMs: settings.PRODUCE_TIMEOUT_MS })

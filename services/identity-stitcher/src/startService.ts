@@ -32,6 +32,7 @@ import {
   grpcTls,
   grpcTokens,
   kafkaConnection,
+  topicPrefix,
   loadWorkspaceKey,
   phoneToE164,
 } from '@tributary/service-kit'
@@ -72,7 +73,7 @@ export async function startService(service: StitcherService): Promise<Ports> {
   const configuration = await followConfiguration(service, kafka)
   startEventLog(service, kafka)
 
-  const log = createKafkaLog(kafka, { topicPrefix: { prefix: set.TOPIC_PREFIX, epoch: set.LAYOUT_EPOCH } })
+  const log = createKafkaLog(kafka, { topicPrefix: topicPrefix(set) })
   service.onStop('log', () => log.close())
   const admin = await createAdmin(kafka)
   service.onStop('Kafka admin', () => admin.close())
@@ -121,7 +122,7 @@ async function waitForTopics(
       await requireTopics(kafka, {
         topics: ownTopics,
         counts,
-        prefix: { prefix: set.TOPIC_PREFIX, epoch: set.LAYOUT_EPOCH },
+        prefix: topicPrefix(set),
       })
       health.setReady('kafka', true)
       return

@@ -35,6 +35,7 @@ import {
   grpcTls,
   grpcTokens,
   kafkaConnection,
+  topicPrefix,
   loadWorkspaceKey,
 } from '@tributary/service-kit'
 import { createLmdbStores } from '@tributary/state-lmdb'
@@ -83,7 +84,7 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
   service.onStop('ClickHouse', () => clickhouse.close())
   startEventLog(service, kafka, clickhouse)
 
-  const log = createKafkaLog(kafka, { topicPrefix: { prefix: set.TOPIC_PREFIX, epoch: set.LAYOUT_EPOCH } })
+  const log = createKafkaLog(kafka, { topicPrefix: topicPrefix(set) })
   service.onStop('log', () => log.close())
   const admin = await createAdmin(kafka)
   service.onStop('Kafka admin', () => admin.close())
@@ -98,7 +99,7 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
     sendToEvents: (records) =>
       producer.send(
         records.map(({ partition, value }) => ({
-          topic: topicName({ prefix: set.TOPIC_PREFIX, epoch: set.LAYOUT_EPOCH }, topics.events),
+          topic: topicName(topicPrefix(set), topics.events),
           partition,
           key: null,
           value,
@@ -137,7 +138,7 @@ async function connect(
       await requireTopics(kafka, {
         topics: ownTopics,
         counts,
-        prefix: { prefix: set.TOPIC_PREFIX, epoch: set.LAYOUT_EPOCH },
+        prefix: topicPrefix(set),
       })
       // oxlint-disable-next-line no-await-in-loop -- one try after the other
       const producer = await createPlainProducer(kafka)
