@@ -15,7 +15,8 @@ import {
   extractEvidence,
   foldEvent,
   foldProfile,
-  judgeAudience,
+  inReadingOrder,
+  judgeAudiences,
   judgedProfile,
   keepAggregates,
 } from '@tributary/domain'
@@ -76,7 +77,7 @@ export function expectedWorld(
   const profiles = new Map<string, ExpectedProfile>()
   for (const [profileId, ids] of members) {
     const parts = ids.map((identifierId) => ({ identifierId, fragment: fragments.get(identifierId) }))
-    const judged = judge(parts, nowMs(profileId))
+    const judged = judge(profileId, parts, nowMs(profileId))
     if (judged) profiles.set(profileId, judged)
   }
   return { accepted, folded, profiles, profileOf }
@@ -144,7 +145,7 @@ function aggregatesOf(
   definition: AdoptedDocument['definition'],
   hash: string,
 ): readonly AggregateDefinition[] {
-  if (definition.kind === 'Audience') return compiledAudience(definition)?.aggregates ?? []
+  if (definition.kind === 'Audience') return compiledAudience(definition).aggregates
   const aggregate = traitAggregate(definition, hash)
   return aggregate ? [aggregate] : []
 }
@@ -159,21 +160,27 @@ function judgeWith({ value: { workspace } }: ShopConfiguration, jobs: ReadonlyMa
   const preferences = new Map(
     [...workspace.traits.values()].flatMap(({ id, prefer }) => (prefer ? [[id, prefer] as const] : [])),
   )
-  const audiences = [...workspace.audiences.values()].map((each) => ({
-    id: each.id,
-    compiled: compiledAudience(each)!,
-  }))
-  return (parts: Parameters<typeof foldProfile>[0], nowMs: number): ExpectedProfile | undefined => {
+  const audiences = inReadingOrder(
+    [...workspace.audiences.values()].map((each) => ({ id: each.id, compiled: compiledAudience(each) })),
+  )
+  return (
+    profileId: string,
+    parts: Parameters<typeof foldProfile>[0],
+    nowMs: number,
+  ): ExpectedProfile | undefined => {
     const profile = foldProfile(parts, { preferences, computed, nowMs })
     if (!profile) return undefined
-    const reader = judgedProfile(profile, computed, (document) =>
-      jobs.get(`${document}@${document.slice('leaf/'.length)}`),
-    )
+    const reader = judgedProfile(profile, {
+      profileId,
+      computed,
+      jobOf: (document) => jobs.get(`${document}@${document.slice('leaf/'.length)}`),
+      nowMs,
+    })
     return {
       profile,
-      audiences: audiences
-        .filter(({ compiled }) => judgeAudience(compiled, reader).member)
-        .map(({ id }) => id)
+      audiences: judgeAudiences(audiences, reader, () => false)
+        .filter(({ judgement }) => judgement.member)
+        .map(({ audience }) => audience.id)
         .sort(),
     }
   }

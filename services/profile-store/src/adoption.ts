@@ -47,17 +47,15 @@ export function adoptionTables(changeLog: TopicSpec): AdoptionTables {
 
 export const hashText = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
 
-/** Undefined for one with a condition this version does not run: it was refused when it was applied. */
-export function compiledAudience(audience: AudienceDocument): CompiledAudience | undefined {
-  const compiled = compileAudience(audience.where, hashText)
-  return 'notYet' in compiled ? undefined : compiled
+export function compiledAudience({ where }: AudienceDocument): CompiledAudience {
+  return compileAudience(where, hashText)
 }
 
 export function aggregatesOf({
   definition,
   hash,
 }: Pick<AdoptedDocument, 'definition' | 'hash'>): readonly AggregateDefinition[] {
-  if (definition.kind === 'Audience') return compiledAudience(definition)?.aggregates ?? []
+  if (definition.kind === 'Audience') return compiledAudience(definition).aggregates
   const aggregate = traitAggregate(definition, hash)
   return aggregate ? [aggregate] : []
 }

@@ -17,7 +17,6 @@ import {
   publicProfile,
 } from '@tributary/domain'
 import { type AudienceDocument, type TraitDocument, traitAggregate } from '@tributary/configuration'
-import { type JobConfiguration } from './job/jobProcessor.ts'
 import { counterRows, profileRows } from './profile/profileRows.ts'
 import { readEvent } from './fragment/readEvent.ts'
 import { type Choices, type Pipeline, START_MS, createPipeline } from './testing/pipeline.ts'
@@ -29,26 +28,10 @@ import {
   identifierId,
   identifierOf,
 } from './testing/shopPeople.ts'
+import { audience, jobs, trait } from './testing/adoptedDocuments.ts'
 import { audienceChangesOf, changesOf, membershipsOf, stateOf } from './testing/readRecords.ts'
 
 const names = ['u1', 'u2', 'e1', 'a1', 'a2', 'a3']
-
-const trait = (id: string, body: object) => ({
-  document: `trait/${id}`,
-  hash: `hash-${id}`,
-  definition: JSON.stringify({ kind: 'Trait', id, ...body }),
-})
-const audience = (id: string, where: object, hash = `hash-${id}`) => ({
-  document: `audience/${id}`,
-  hash,
-  definition: JSON.stringify({ kind: 'Audience', id, where }),
-})
-
-const jobs = (documents: JobConfiguration['documents']): JobConfiguration => ({
-  documents,
-  refused: [],
-  rules: { types: [], owner: 1, hash: 'identity', blocked: [] },
-})
 
 /** Of every kind, over all events, and over two windows. */
 const traits = Object.fromEntries(
@@ -635,51 +618,6 @@ describe('what is worth a change', () => {
   })
 })
 
-describe('an audience on a trait with a window', () => {
-  const rich = jobs([
-    audience('rich', { trait: 'spend_2d', gte: 100 }),
-    trait('spend_2d', { sum: { event: 'Order Completed', path: 'properties.total', within: '2d' } }),
-  ])
-  const buy = (pipeline: Pipeline, messageId: string, timeMs: number) => {
-    pipeline.event(
-      eventOf({
-        messageId,
-        timeMs,
-        identifiers: ['u1'],
-        name: 'Order Completed',
-        payload: { properties: { total: 60 } },
-      }),
-    )
-    pipeline.settle()
-  }
-  const told = (pipeline: Pipeline) =>
-    audienceChangesOf(pipeline).map(({ change, reason, time, because }) => [
-      change,
-      reason,
-      time,
-      because[0]?.value,
-    ])
-
-  test('is left on time with nothing arriving, also after a restart, and entered again by a late event', () => {
-    const pipeline = createPipeline()
-    pipeline.configure(0, rich, none)
-    pipeline.settle()
-    buy(pipeline, 'm1', START_MS)
-    buy(pipeline, 'm2', START_MS + 24 * HOUR)
-    pipeline.tick(START_MS + 72 * HOUR - 1)
-    pipeline.restart()
-    pipeline.tick(START_MS + 72 * HOUR)
-    buy(pipeline, 'm3', START_MS + 47 * HOUR)
-    pipeline.tick(START_MS + 96 * HOUR)
-    expect(told(pipeline)).toEqual([
-      ['entered', 'event', '2026-01-01T00:00:00.000Z', 120],
-      ['left', 'time', '2026-01-04T00:00:00.000Z', 60],
-      ['entered', 'event', '2026-01-04T00:00:00.000Z', 120],
-      ['left', 'time', '2026-01-05T00:00:00.000Z', 0],
-    ])
-  })
-})
-
 describe('definitions', () => {
   const buy = (pipeline: Pipeline, messageId: string, name = 'u1') => {
     pipeline.event(
@@ -715,7 +653,10 @@ describe('definitions', () => {
     const pipeline = shopPipeline()
     buy(pipeline, 'm1')
     buy(pipeline, 'm2', 'u2')
-    const lower = jobs([...without.documents, audience('rich', { trait: 'spend', gte: 50 }, 'lower')])
+    const lower = jobs([
+      ...without.documents,
+      audience('rich', { trait: 'spend', gte: 50 }, { hash: 'lower' }),
+    ])
     pipeline.configure(5, lower, prefer)
     pipeline.settle()
     const entered = audienceChangesOf(pipeline).filter((each) => each.audience === 'rich')

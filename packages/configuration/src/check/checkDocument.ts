@@ -3,7 +3,7 @@
  * countries, regular expressions, keys that contradict each other).
  */
 import { isSupportedCountry } from 'libphonenumber-js'
-import { MAX_WINDOW_UNITS, parseWindow } from '@tributary/domain'
+import { MAX_WINDOW_UNITS, eventLeafKinds, parseWindow, readTime } from '@tributary/domain'
 import {
   kinds,
   type AudienceDocument,
@@ -60,10 +60,13 @@ function checkMeaning(document: Document): Finding[] {
 
 function checkTraitDocument(document: TraitDocument): Finding[] {
   const found = traitSelection(document)
-  const within = found?.selection.within
-  if (within === undefined || parseWindow(within)) return []
+  return found ? checkWindow(found.selection.within, [found.kind, 'within']) : []
+}
+
+function checkWindow(window: string | undefined, path: readonly PathStep[]): Finding[] {
+  if (window === undefined || parseWindow(window)) return []
   const message = `a window has at most ${MAX_WINDOW_UNITS} minutes, hours or days: write a longer one in larger units`
-  return [{ path: [found!.kind, 'within'], message }]
+  return [{ path, message }]
 }
 
 function checkWorkspaceDocument(document: WorkspaceDocument): Finding[] {
@@ -133,14 +136,50 @@ function checkIdentityDocument(document: IdentityDocument): Finding[] {
   return findings
 }
 
-const aggregates = ['count', 'sum', 'average', 'min', 'max', 'distinct'] as const
 const windows = ['within', 'between', 'since', 'ever'] as const
 
 function checkAudienceDocument(document: AudienceDocument): Finding[] {
   return leavesOf(document.where, ['where']).flatMap(({ leaf, path }) => {
+    if ('inactive' in leaf) return checkWindow(leaf.inactive.for, [...path, 'inactive', 'for'])
     if (!('event' in leaf)) return []
-    return [...checkOneOf(leaf, aggregates, path), ...checkOneOf(leaf, windows, path)]
+    return [
+      ...checkOneOf(leaf, eventLeafKinds, path),
+      ...checkOneOf(leaf, windows, path),
+      ...checkWindow(leaf.within, [...path, 'within']),
+      ...checkDates(leaf, path),
+      ...checkCompared(leaf, path),
+    ]
   })
+}
+
+/** Sums and the like of nothing are 0 or no value: what to compare them with has to be said. */
+function checkCompared(leaf: EventLeaf, path: readonly PathStep[]): Finding[] {
+  return eventLeafKinds.flatMap((kind) => {
+    const asked = leaf[kind]
+    if (asked === undefined || Object.keys(asked).some((key) => key !== 'path')) return []
+    return [
+      {
+        path: [...path, kind],
+        atKey: true,
+        message: `\`${kind}\` compares with nothing: add gte, lt or another`,
+      },
+    ]
+  })
+}
+
+function checkDates({ between, since }: EventLeaf, path: readonly PathStep[]): Finding[] {
+  const dates: [string, readonly PathStep[]][] = between
+    ? [
+        [between.from, [...path, 'between', 'from']],
+        [between.to, [...path, 'between', 'to']],
+      ]
+    : []
+  if (since !== undefined) dates.push([since, [...path, 'since']])
+  const wrong = dates.flatMap(([text, at]): Finding[] =>
+    readTime(text) ? [] : [{ path: at, message: `there is no ${text} in the calendar` }],
+  )
+  if (wrong.length > 0 || !between || readTime(between.from)!.ms < readTime(between.to)!.ms) return wrong
+  return [{ path: [...path, 'between', 'to'], message: `${between.to} is not after ${between.from}` }]
 }
 
 function checkOneOf(

@@ -6,11 +6,11 @@ import {
   MAX_AGGREGATES,
   MAX_KEPT_BYTES,
   MAX_SHOWN_BYTES,
+  compileAudience,
   defaultIdentifierRules,
   keptBytes,
   shownBytes,
 } from '@tributary/domain'
-import { canonicalJson } from '../canonicalJson.ts'
 import {
   type AudienceDocument,
   type DestinationDocument,
@@ -89,11 +89,8 @@ class WorkspaceIndex {
       shown.push(aggregate)
     }
     for (const audience of this.ofKind<AudienceDocument>('Audience'))
-      for (const { leaf } of leavesOf(audience.where))
-        if ('event' in leaf) {
-          const name = canonicalJson([leaf.event, leaf.filter ?? {}])
-          needed.set(name, { document: name, hash: '', kind: 'count', event: leaf.event })
-        }
+      for (const aggregate of compileAudience(audience.where, (text) => text).aggregates)
+        needed.set(aggregate.document, aggregate)
     const kept = [...needed.values()].reduce((bytes, each) => bytes + keptBytes(each), 0)
     const computed = shown.reduce((bytes, each) => bytes + shownBytes(each), 0)
     const messages: string[] = []
@@ -181,7 +178,7 @@ class WorkspaceIndex {
     return leavesOf(document.where, ['where']).flatMap(({ leaf, path }) => {
       if ('trait' in leaf) return this.checkTraitName(leaf.trait, [...path, 'trait'])
       if ('event' in leaf) return leaf.filter ? this.checkFilter(leaf.filter, [...path, 'filter']) : []
-      if ('audience' in leaf) return this.one('Audience', leaf.audience, [...path, 'audience'])
+      if ('audience' in leaf) return this.checkAudienceRead(document.id, leaf.audience, [...path, 'audience'])
       if ('identifier' in leaf)
         return this.known(this.identifierTypes(), leaf.identifier, 'type of identifier', [
           ...path,
@@ -190,6 +187,29 @@ class WorkspaceIndex {
       if ('consent' in leaf) return this.known(this.purposes(), leaf.consent, 'purpose', [...path, 'consent'])
       return []
     })
+  }
+
+  /** An audience may read others, but never itself by way of them. */
+  private checkAudienceRead(reader: string, read: string, path: readonly PathStep[]): Finding[] {
+    const missing = this.one('Audience', read, path)
+    const circle = missing.length === 0 && this.wayBetween(read, reader)
+    return circle
+      ? [{ path, message: `the audience would read itself: ${[reader, ...circle].join(' reads ')}` }]
+      : missing
+  }
+
+  /** The shortest way from one audience to another by what they read, both ends included. */
+  private wayBetween(from: string, to: string): string[] | undefined {
+    const audiences = new Map(this.ofKind<AudienceDocument>('Audience').map((each) => [each.id, each]))
+    const ways = new Map([[from, [from]]])
+    for (const [id, way] of ways) {
+      if (id === to) return way
+      const audience = audiences.get(id)
+      if (!audience) continue
+      for (const { leaf } of leavesOf(audience.where))
+        if ('audience' in leaf && !ways.has(leaf.audience)) ways.set(leaf.audience, [...way, leaf.audience])
+    }
+    return undefined
   }
 
   private checkTraitName(name: string, path: readonly PathStep[]): Finding[] {

@@ -1,23 +1,21 @@
 import { Type, type Static } from 'typebox'
 import { EventFilter, NumberComparison, numberOperators, operators } from './comparison.ts'
-import { closed, date, duration, eventPath, heading, id, identifierType, type Annotations } from './terms.ts'
+import { closed, date, duration, eventPath, heading, id, identifierType } from './terms.ts'
 
 const eventName = Type.String({ minLength: 1, maxLength: 256, description: 'Name of the event, exactly.' })
 
-const aggregate = (description: string, options: Annotations = {}) =>
-  Type.Optional(
-    closed(
-      { path: eventPath('The number.'), ...numberOperators },
-      { description, notYet: description, ...options },
-    ),
-  )
+const aggregate = (description: string) =>
+  Type.Optional(closed({ path: eventPath('The value.'), ...numberOperators }, { description }))
 
 const window = {
-  within: Type.Optional(duration('Only events of this last while.', { notYet: 'windows' })),
+  within: Type.Optional(duration('Only events of this last while.')),
   between: Type.Optional(
-    closed({ from: date('From then on.'), to: date('Up to, not including.') }, { notYet: 'windows' }),
+    closed(
+      { from: date('From then on.'), to: date('Up to, not including.') },
+      { description: 'Only events between two dates.' },
+    ),
   ),
-  since: Type.Optional(date('Only events from then on.', { notYet: 'windows' })),
+  since: Type.Optional(date('Only events from then on.')),
   ever: Type.Optional(Type.Literal(true, { description: 'All events; so it is when no window is given.' })),
 }
 
@@ -38,11 +36,11 @@ const EventLeaf = closed(
     event: eventName,
     filter: Type.Optional(EventFilter),
     count: Type.Optional(NumberComparison),
-    sum: aggregate('sum'),
-    average: aggregate('average'),
-    min: aggregate('min'),
-    max: aggregate('max'),
-    distinct: aggregate('distinct'),
+    sum: aggregate('The sum of a number.'),
+    average: aggregate('The average of a number.'),
+    min: aggregate('The smallest number.'),
+    max: aggregate('The largest number.'),
+    distinct: aggregate('How many different values.'),
     ...window,
   },
   { description: 'Events of the profile; without count or another aggregate: at least one.' },
@@ -62,7 +60,7 @@ const SequenceLeaf = closed(
       { description: 'The steps, and how long they may take.' },
     ),
   },
-  { description: 'Events one after another.', notYet: 'sequence' },
+  { description: 'Events one after another.' },
 )
 
 const InactiveLeaf = closed(
@@ -72,12 +70,12 @@ const InactiveLeaf = closed(
       { description: 'For how long, and of which event.' },
     ),
   },
-  { description: 'No event for a while.', notYet: 'inactive' },
+  { description: 'No event for a while.' },
 )
 
 const AudienceLeaf = closed(
   { audience: id('Id of an Audience document.') },
-  { description: 'Members of another audience.', notYet: 'audience as a condition' },
+  { description: 'Members of another audience.' },
 )
 
 const IdentifierLeaf = closed(
@@ -85,7 +83,7 @@ const IdentifierLeaf = closed(
     identifier: identifierType('A type of identifier.'),
     exists: Type.Optional(Type.Boolean({ description: 'true when not given.' })),
   },
-  { description: 'Whether the profile has an identifier of a type.', notYet: 'identifier as a condition' },
+  { description: 'Whether the profile has an identifier of a type.' },
 )
 
 const ConsentLeaf = closed(
@@ -93,7 +91,7 @@ const ConsentLeaf = closed(
     consent: id('A purpose.'),
     granted: Type.Optional(Type.Boolean({ description: 'true when not given.' })),
   },
-  { description: 'Whether the person consents.', notYet: 'consent as a condition' },
+  { description: 'Whether the person consents.' },
 )
 
 const SampleLeaf = closed(
@@ -106,7 +104,7 @@ const SampleLeaf = closed(
       { description: 'How many, and which.' },
     ),
   },
-  { description: 'The same part of all profiles always, by hash.', notYet: 'sample' },
+  { description: 'The same part of all profiles always, by hash.' },
 )
 
 const conditions = (description: string) =>
@@ -138,9 +136,7 @@ export const Audience = closed(
   {
     ...heading('Audience', 'Name of the audience in the public topics.'),
     where: Condition,
-    disabled: Type.Optional(
-      Type.Boolean({ description: 'Nobody enters or leaves while true.', notYet: 'disabled audiences' }),
-    ),
+    disabled: Type.Optional(Type.Boolean({ description: 'Nobody enters or leaves while true.' })),
   },
   { description: 'A named condition on profiles.' },
 )

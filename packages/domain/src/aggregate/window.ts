@@ -25,10 +25,19 @@ const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d:
 
 /** "90d", "48h", "30m"; undefined for any other text, and for more than MAX_WINDOW_UNITS. */
 export function parseWindow(text: string): Window | undefined {
+  const window = readUnits(text)
+  return window && window.units <= MAX_WINDOW_UNITS ? window : undefined
+}
+
+/** How long "90d", "48h" or "30m" is, ms; undefined for any other text. */
+export function durationMs(text: string): number | undefined {
+  const read = readUnits(text)
+  return read && read.units * read.unitMs
+}
+
+function readUnits(text: string): Window | undefined {
   const match = /^([1-9]\d{0,5})([mhd])$/.exec(text)
-  if (!match) return undefined
-  const units = Number(match[1])
-  return units > MAX_WINDOW_UNITS ? undefined : { unitMs: UNITS_MS[match[2]!]!, units }
+  return match ? { unitMs: UNITS_MS[match[2]!]!, units: Number(match[1]) } : undefined
 }
 
 /** When the unit of that time began, ms since 1970. */

@@ -3,12 +3,15 @@ import { keepAggregates } from '../aggregate/keepAggregates.ts'
 import { type FoldableEvent, eventFacts } from '../profile/eventFacts.ts'
 import { type Fragment, foldEvent } from '../profile/fragment.ts'
 import { type ComputedTrait, foldProfile } from '../profile/profile.ts'
-import { type CompiledAudience, compileAudience } from './compileAudience.ts'
+import { compileAudience } from './compileAudience.ts'
 import { type Condition } from './condition.ts'
-import { judgeAudience, judgedProfile } from './judgeAudience.ts'
+import { describeCondition } from './describeCondition.ts'
+import { inReadingOrder } from './inReadingOrder.ts'
+import { judgeAudience, judgeAudiences, judgedProfile } from './judgeAudience.ts'
+import { sampleOf } from './sampleOf.ts'
 
 const hash = (text: string) => `#${text}`
-const compiled = (where: Condition) => compileAudience(where, hash) as CompiledAudience
+const compiled = (where: Condition) => compileAudience(where, hash)
 
 const event = (messageId: string, given: Partial<FoldableEvent>): FoldableEvent => ({
   messageId,
@@ -43,7 +46,8 @@ function judge(where: Condition, events: readonly FoldableEvent[]) {
   })!
   return judgeAudience(
     audience,
-    judgedProfile(profile, computed, () => 3),
+    judgedProfile(profile, { profileId: 'user_id:u1', computed, jobOf: () => 3, nowMs: 0 }),
+    () => false,
   )
 }
 
@@ -118,15 +122,106 @@ describe('an audience', () => {
   })
 
   test.each<[Condition, string]>([
-    [{ all: [{ trait: 'a' }, { sequence: { steps: [] } }] }, 'sequence'],
-    [{ any: [{ not: { inactive: { for: '1d' } } }] }, 'inactive'],
-    [{ audience: 'vip' }, 'audience'],
-    [{ identifier: 'email' }, 'identifier'],
-    [{ consent: 'email' }, 'consent'],
-    [{ sample: { percent: 5 } }, 'sample'],
-    [{ event: 'A', within: '30d' }, 'within of an event'],
-    [{ event: 'A', sum: { path: 'properties.total', gte: 3 } }, 'sum of an event'],
-  ])('%j is not yet run, and says so', (where, notYet) => {
-    expect(compileAudience(where, hash)).toEqual({ notYet })
+    [{ event: 'A', within: '30d' }, 'count of A within 30d is at least 1'],
+    [
+      { event: 'A', sum: { path: 'properties.total', gte: 3 }, since: '2026-01-01' },
+      'sum of properties.total of A since 2026-01-01 is at least 3',
+    ],
+    [
+      {
+        event: 'A',
+        distinct: { path: 'properties.sku', lt: 3 },
+        between: { from: '2026-01-01', to: '2026-02-01' },
+      },
+      'distinct count of properties.sku of A from 2026-01-01 until 2026-02-01 is less than 3',
+    ],
+    [
+      { sequence: { steps: [{ event: 'A', filter: { source: 'web' } }, { event: 'B' }], within: '7d' } },
+      'A where source is "web", then B, all within 7d',
+    ],
+    [{ inactive: { for: '30d' } }, 'no event for 30d'],
+    [{ inactive: { for: '30d', event: 'A' } }, 'no A for 30d'],
+    [{ audience: 'vip' }, 'is in the audience vip'],
+    [{ identifier: 'email', exists: false }, 'has no identifier of type email'],
+    [{ consent: 'email' }, 'consents to email'],
+    [{ consent: 'email', granted: false }, 'has refused email'],
+    [{ sample: { percent: 5, salt: 'b' } }, 'is in the sample of 5 percent with salt "b"'],
+    [
+      {
+        all: [
+          { trait: 'a' },
+          { any: [{ trait: 'b', eq: 1 }, { not: { all: [{ trait: 'c' }, { trait: 'd' }] } }] },
+        ],
+      },
+      'a has a value and (b is 1 or not (c has a value and d has a value))',
+    ],
+  ])('%j in words', (where, text) => {
+    expect(describeCondition(where)).toBe(text)
+  })
+
+  test('consent that was never given nor refused is neither', () => {
+    expect(judge({ consent: 'email' }, [identify]).member).toBe(false)
+    expect(judge({ consent: 'email', granted: false }, [identify]).member).toBe(false)
+    expect(judge({ not: { consent: 'email' } }, [identify]).member).toBe(true)
+  })
+
+  test('a sample of 10 percent is about a tenth of all, a part of one of 20 percent, and others with another salt', () => {
+    const people = Array.from({ length: 10_000 }, (_, i) => `user_id:${i}`)
+    const below = (percent: number, salt: string) => people.filter((id) => sampleOf(salt, id) < percent)
+    const tenth = below(10, '')
+    expect(Math.abs(tenth.length - 1_000)).toBeLessThan(100)
+    expect(new Set(below(20, ''))).toEqual(new Set([...below(20, ''), ...tenth]))
+    const others = new Set(below(10, 'b'))
+    expect(tenth.filter((id) => others.has(id)).length).toBeLessThan(200)
+  })
+})
+
+describe('audiences that read others', () => {
+  const named = (id: string, where: Condition, disabled = false) => ({
+    id,
+    disabled,
+    compiled: compiled(where),
+  })
+  const nobody = {
+    trait: () => undefined,
+    aggregate: () => undefined,
+    activeWithin: () => false,
+    hasIdentifier: (type: string) => type === 'email',
+    consents: () => undefined,
+    sample: () => 0,
+  }
+  const membersOf = (audiences: ReturnType<typeof named>[], was: string[] = []) =>
+    judgeAudiences(inReadingOrder(audiences), nobody, (id) => was.includes(id))
+      .filter(({ judgement }) => judgement.member)
+      .map(({ audience }) => audience.id)
+
+  test('are judged after those they read, whatever their names', () => {
+    expect(
+      membersOf([
+        named('a', { all: [{ audience: 'b' }, { not: { audience: 'd' } }] }),
+        named('b', { audience: 'c' }),
+        named('c', { identifier: 'email' }),
+        named('d', { identifier: 'phone' }),
+      ]),
+    ).toEqual(['c', 'b', 'a'])
+  })
+
+  test('nobody enters or leaves one that is disabled, and others read it as it stays', () => {
+    const audiences = [
+      named('a', { audience: 'b' }),
+      named('b', { identifier: 'phone' }, true),
+      named('c', { identifier: 'email' }, true),
+    ]
+    expect(membersOf(audiences, ['b'])).toEqual(['b', 'a'])
+    expect(membersOf(audiences)).toEqual([])
+  })
+
+  test('a circle, as it can stand for a moment, ends', () => {
+    const circle = [
+      named('a', { audience: 'b' }),
+      named('b', { audience: 'a' }),
+      named('c', { audience: 'a' }),
+    ]
+    expect(membersOf(circle)).toEqual([])
   })
 })

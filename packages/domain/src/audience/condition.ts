@@ -1,6 +1,5 @@
 /**
- * The grammar of the `where` of an Audience document, as @tributary/configuration validates it. Which leaves run is
- * decided by compileAudience.
+ * The grammar of the `where` of an Audience document, as @tributary/configuration validates it.
  */
 import { type Comparison, type NumberComparison } from './comparison.ts'
 import { type EventFilter } from './eventFilter.ts'
@@ -56,10 +55,9 @@ export interface SampleLeaf {
   sample: { percent: number; salt?: string }
 }
 
-export type Condition =
-  | { all: Condition[] }
-  | { any: Condition[] }
-  | { not: Condition }
+export type Condition = { all: Condition[] } | { any: Condition[] } | { not: Condition } | Leaf
+
+export type Leaf =
   | TraitLeaf
   | EventLeaf
   | SequenceLeaf

@@ -1,5 +1,12 @@
+/** The sentence back-end: a condition in words, which no other code reads again. */
 import { type Comparison, comparisonOperators } from './comparison.ts'
-import { type EventLeaf, type TraitLeaf } from './condition.ts'
+import {
+  type Condition,
+  type EventLeaf,
+  type InactiveLeaf,
+  type Leaf,
+  type SequenceLeaf,
+} from './condition.ts'
 import { type EventFilter } from './eventFilter.ts'
 
 const words: Record<(typeof comparisonOperators)[number], string> = {
@@ -17,14 +24,64 @@ const words: Record<(typeof comparisonOperators)[number], string> = {
   exists: 'exists',
 }
 
-/** "spend_90d is at least 200" */
-export function describeTraitLeaf(leaf: TraitLeaf): string {
-  return describe(leaf.trait, leaf)
+/**
+ * The whole condition, groups in brackets where they stand in another group: "plan is "pro" and (has an identifier of
+ * type email or not (consents to sms))".
+ */
+export function describeCondition(condition: Condition): string {
+  if ('all' in condition) return joined(condition.all, ' and ')
+  if ('any' in condition) return joined(condition.any, ' or ')
+  if ('not' in condition) return `not (${describeCondition(condition.not)})`
+  return describeLeaf(condition)
 }
 
-/** "count of Order Completed where properties.channel is \"web\" is at least 3" */
-export function describeEventLeaf(leaf: EventLeaf): string {
-  return describe(`count of ${leaf.event}${describeFilter(leaf.filter)}`, leaf.count ?? { gte: 1 })
+function joined(conditions: readonly Condition[], word: string): string {
+  return conditions
+    .map((each) => {
+      const text = describeCondition(each)
+      const isGroup = ('all' in each && each.all.length > 1) || ('any' in each && each.any.length > 1)
+      return isGroup && conditions.length > 1 ? `(${text})` : text
+    })
+    .join(word)
+}
+
+/** "spend_90d is at least 200"; "count of Order Completed where source is "web" within 30d is at least 3" */
+export function describeLeaf(leaf: Leaf): string {
+  if ('trait' in leaf) return describe(leaf.trait, leaf)
+  if ('event' in leaf) return describeEventLeaf(leaf)
+  if ('sequence' in leaf) return describeSequence(leaf)
+  if ('inactive' in leaf) return describeInactive(leaf)
+  if ('audience' in leaf) return `is in the audience ${leaf.audience}`
+  if ('identifier' in leaf)
+    return `has ${(leaf.exists ?? true) ? 'an' : 'no'} identifier of type ${leaf.identifier}`
+  if ('consent' in leaf) return `${(leaf.granted ?? true) ? 'consents to' : 'has refused'} ${leaf.consent}`
+  const { percent, salt } = leaf.sample
+  return `is in the sample of ${percent} percent${salt === undefined ? '' : ` with salt ${JSON.stringify(salt)}`}`
+}
+
+function describeEventLeaf(leaf: EventLeaf): string {
+  const events = `${leaf.event}${describeFilter(leaf.filter)}${describeWindow(leaf)}`
+  for (const kind of ['sum', 'average', 'min', 'max', 'distinct'] as const) {
+    const asked = leaf[kind]
+    if (asked)
+      return describe(`${kind === 'distinct' ? 'distinct count' : kind} of ${asked.path} of ${events}`, asked)
+  }
+  return describe(`count of ${events}`, leaf.count ?? { gte: 1 })
+}
+
+function describeWindow({ within, between, since }: EventLeaf): string {
+  if (within !== undefined) return ` within ${within}`
+  if (between) return ` from ${between.from} until ${between.to}`
+  return since === undefined ? '' : ` since ${since}`
+}
+
+function describeSequence({ sequence: { steps, within } }: SequenceLeaf): string {
+  const told = steps.map(({ event, filter }) => `${event}${describeFilter(filter)}`).join(', then ')
+  return `${told}${within === undefined ? '' : `, all within ${within}`}`
+}
+
+function describeInactive({ inactive }: InactiveLeaf): string {
+  return `no ${inactive.event ?? 'event'} for ${inactive.for}`
 }
 
 function describeFilter(filter: EventFilter | undefined): string {

@@ -1,10 +1,13 @@
 import { parseExact } from '../event/exactJson.ts'
 import { type Json } from '../event/json.ts'
-import { type AggregateKind } from '../aggregate/aggregateDefinition.ts'
+import { type AggregateDefinition, type AggregateKind } from '../aggregate/aggregateDefinition.ts'
+import { aggregateValue } from '../aggregate/aggregateValue.ts'
+import { type Window, expiryOf } from '../aggregate/window.ts'
 import { type ComputedTrait, type Profile, findAggregate } from '../profile/profile.ts'
 import { buildTree } from '../profile/traitPath.ts'
 import { type CompiledAudience, type CompiledLeaf, type CompiledNode } from './compileAudience.ts'
 import { compares } from './comparison.ts'
+import { sampleOf } from './sampleOf.ts'
 
 export interface JudgedLeaf {
   /** In words. */
@@ -23,20 +26,37 @@ export interface Judgement {
 /** What leaves read. */
 export interface JudgedProfile {
   readonly trait: (name: string) => Json | undefined
-  readonly count: (document: string) => number
+  readonly aggregate: (definition: AggregateDefinition) => Json | undefined
+  /** Whether an event of any name is in the window still. */
+  readonly activeWithin: (window: Window) => boolean
+  readonly hasIdentifier: (type: string) => boolean
+  /** Undefined when the person never said. */
+  readonly consents: (purpose: string) => boolean | undefined
+  /** See sampleOf. */
+  readonly sample: (salt: string) => number
+}
+
+/** Whether the profile is in another audience, judged at the same moment. */
+export type MemberOf = (audience: string) => boolean
+
+export interface JudgeOptions {
+  readonly profileId: string
+  readonly computed: readonly ComputedTrait[]
+  /** The job that adopted the aggregate of a leaf; what is left of an earlier adoption does not count. */
+  readonly jobOf: (document: string) => number | undefined
+  /** The moment that windows look back from, ms since 1970: the one the profile was folded at. */
+  readonly nowMs: number
 }
 
 /**
  * How the leaves of every audience read one profile.
  *
- * A name in `computed` reads that trait; for a count, a sum or a distinct count that nothing has counted for, 0. Another name, or
- * `traits.<path>`, reads what people sent; a path above others reads the whole object.
- * `jobOf`: the job that adopted the aggregate of a leaf; what is left of an earlier adoption does not count.
+ * A name in `computed` reads that trait; for a count, a sum or a distinct count that nothing has counted for, 0.
+ * Another name, or `traits.<path>`, reads what people sent; a path above others reads the whole object.
  */
 export function judgedProfile(
   profile: Profile,
-  computed: readonly ComputedTrait[],
-  jobOf: (document: string) => number | undefined,
+  { profileId, computed, jobOf, nowMs }: JudgeOptions,
 ): JudgedProfile {
   return {
     trait(name) {
@@ -44,7 +64,7 @@ export function judgedProfile(
       if (trait) {
         const found = profile.computed.find(({ id }) => id === name)
         if (found) return parseExact(found.json)
-        return countsFromZero.has(trait.aggregate.kind) ? 0 : undefined
+        return nothingIs(trait.aggregate.kind)
       }
       const path = name.startsWith('traits.') ? name.slice('traits.'.length) : name
       const exact = profile.traits.find((each) => each.path === path)
@@ -55,29 +75,82 @@ export function judgedProfile(
         below.map((each) => ({ path: each.path.slice(path.length + 1), value: parseExact(each.json) })),
       )
     },
-    count(document) {
+    aggregate(definition) {
+      const { document, hash, kind } = definition
       const job = jobOf(document)
-      if (job === undefined) return 0
-      const hash = document.slice('leaf/'.length)
-      return findAggregate(profile.aggregates, { document, hash, job })?.count ?? 0
+      const kept = job === undefined ? undefined : findAggregate(profile.aggregates, { document, hash, job })
+      const value = aggregateValue(definition, kept, nowMs)
+      return value ? parseExact(value.json) : nothingIs(kind)
     },
+    activeWithin: (window) => profile.events > 0 && expiryOf(window, profile.lastSeenMs) > nowMs,
+    hasIdentifier: (type) => profile.identifiers.some((each) => each.type === type),
+    consents: (purpose) => profile.consent.find((each) => each.purpose === purpose)?.granted,
+    sample: (salt) => sampleOf(salt, profileId),
   }
 }
 
-/** Kinds that read as 0, and not as no value, when nothing counted. */
-const countsFromZero: ReadonlySet<AggregateKind> = new Set(['count', 'sum', 'distinct'])
+/** What a kind reads as when nothing counted. */
+function nothingIs(kind: AggregateKind): Json | undefined {
+  if (kind === 'sequence') return false
+  return kind === 'count' || kind === 'sum' || kind === 'distinct' ? 0 : undefined
+}
 
-/** A function of the profile alone: no time, no memory of what was judged before. */
-export function judgeAudience(audience: CompiledAudience, profile: JudgedProfile): Judgement {
+/** An audience in force. */
+export interface AudienceInForce {
+  readonly id: string
+  readonly compiled: CompiledAudience
+  /** Nobody enters or leaves it. */
+  readonly disabled?: boolean
+}
+
+/**
+ * Audiences in reading order (inReadingOrder), all of one profile at one moment.
+ * `wasMember`: whether the profile was in it until now; only asked for one that is disabled.
+ */
+export function judgeAudiences<A extends AudienceInForce>(
+  audiences: readonly A[],
+  profile: JudgedProfile,
+  wasMember: (audience: string) => boolean | undefined,
+): { readonly audience: A; readonly judgement: Judgement }[] {
+  const members = new Set<string>()
+  return audiences.map((audience) => {
+    const judged = judgeAudience(audience.compiled, profile, (other) => members.has(other))
+    const judgement = audience.disabled ? { ...judged, member: wasMember(audience.id) ?? false } : judged
+    if (judgement.member) members.add(audience.id)
+    return { audience, judgement }
+  })
+}
+
+/** A function of the profile and of the moment alone: no memory of what was judged before. */
+export function judgeAudience(
+  audience: CompiledAudience,
+  profile: JudgedProfile,
+  memberOf: MemberOf,
+): Judgement {
   const leaves = audience.leaves.map((leaf) => {
-    const value = read(leaf, profile)
+    const value = read(leaf, profile, memberOf)
     return { condition: leaf.text, value: value ?? null, met: compares(value, leaf.comparison) }
   })
   return { member: holds(audience.root, leaves), leaves }
 }
 
-function read(leaf: CompiledLeaf, profile: JudgedProfile): Json | undefined {
-  return leaf.kind === 'trait' ? profile.trait(leaf.trait) : profile.count(leaf.document)
+function read(leaf: CompiledLeaf, profile: JudgedProfile, memberOf: MemberOf): Json | undefined {
+  switch (leaf.kind) {
+    case 'trait':
+      return profile.trait(leaf.trait)
+    case 'aggregate':
+      return profile.aggregate(leaf.aggregate)
+    case 'inactive':
+      return !profile.activeWithin(leaf.window)
+    case 'audience':
+      return memberOf(leaf.audience)
+    case 'identifier':
+      return profile.hasIdentifier(leaf.type)
+    case 'consent':
+      return profile.consents(leaf.purpose)
+    case 'sample':
+      return profile.sample(leaf.salt)
+  }
 }
 
 function holds(node: CompiledNode, leaves: readonly JudgedLeaf[]): boolean {

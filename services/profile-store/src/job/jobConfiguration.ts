@@ -63,8 +63,7 @@ function neededAggregates(
   hash: string,
 ): readonly AggregateDefinition[] | string | undefined {
   if (document.kind === 'Audience') {
-    const compiled = compileAudience(document.where, hashText)
-    return 'notYet' in compiled ? `not yet: ${compiled.notYet}` : compiled.aggregates
+    return compileAudience(document.where, hashText).aggregates
   }
   if (document.kind !== 'Trait' || document.prefer) return undefined
   const aggregate = traitAggregate(document, hash)

@@ -1,11 +1,13 @@
 /** What is in force in a profile task: computed traits, audiences, preferences. */
 import {
-  type CompiledAudience,
+  type AudienceInForce,
   type ComputedTrait,
   type OwnedAggregate,
   type Preferences,
   type JudgedProfile,
   type Profile,
+  type Window,
+  inReadingOrder,
   judgedProfile,
 } from '@tributary/domain'
 import { type TraitDocument, traitAggregate } from '@tributary/configuration'
@@ -13,10 +15,8 @@ import { type StepContext } from '@tributary/stream-runtime'
 import { type AdoptedDocument, allRows, compiledAudience, ownedAggregates } from '../adoption.ts'
 import { type PreferRow, preferRows, profileAdoption } from './profileRows.ts'
 
-export interface AudienceInForce {
-  readonly id: string
+export interface HashedAudience extends AudienceInForce {
   readonly hash: string
-  readonly compiled: CompiledAudience
 }
 
 export interface Definitions {
@@ -24,9 +24,11 @@ export interface Definitions {
   readonly computed: readonly ComputedTrait[]
   /** Aggregates that change though nothing happens. */
   readonly windowed: readonly OwnedAggregate[]
-  /** Sorted by id. */
-  readonly audiences: readonly AudienceInForce[]
-  readonly judged: (profile: Profile) => JudgedProfile
+  /** Windows in which an event of any name is looked for. */
+  readonly activity: readonly Window[]
+  /** Each after those it reads. */
+  readonly audiences: readonly HashedAudience[]
+  readonly judged: (profileId: string, profile: Profile, nowMs: number) => JudgedProfile
   /** The documents the changed paths were computed under. */
   readonly rulesOf: (changed: readonly string[]) => Record<string, string>
 }
@@ -42,21 +44,27 @@ export function readDefinitions(context: StepContext): Definitions {
     const job = aggregate && jobs.get(`${aggregate.document}@${hash}`)
     return job === undefined ? [] : [{ id: definition.id, aggregate: aggregate!, job }]
   })
-  const audiences = inForce.flatMap(({ definition, hash }): AudienceInForce[] => {
+  const audiences = inForce.flatMap(({ definition, hash }): HashedAudience[] => {
     if (definition.kind !== 'Audience') return []
-    const compiled = compiledAudience(definition)
-    return compiled ? [{ id: definition.id, hash, compiled }] : []
+    const { id, disabled = false } = definition
+    return [{ id, hash, disabled, compiled: compiledAudience(definition) }]
   })
   const hashes = new Map(inForce.map(({ document, hash }) => [document, hash]))
   return {
     preferences: new Map(Object.entries(prefer).map(([trait, { sources }]) => [trait, sources])),
     computed,
     windowed: owned.filter(({ definition }) => definition.within),
-    audiences,
-    judged: (profile) =>
-      judgedProfile(profile, computed, (document) =>
-        jobs.get(`${document}@${document.slice('leaf/'.length)}`),
-      ),
+    activity: audiences.flatMap(({ compiled }) =>
+      compiled.leaves.flatMap((leaf) => (leaf.kind === 'inactive' ? leaf.window : [])),
+    ),
+    audiences: inReadingOrder(audiences),
+    judged: (profileId, profile, nowMs) =>
+      judgedProfile(profile, {
+        profileId,
+        computed,
+        jobOf: (document) => jobs.get(`${document}@${document.slice('leaf/'.length)}`),
+        nowMs,
+      }),
     rulesOf(changed) {
       const rules: Record<string, string> = {}
       for (const path of changed) {

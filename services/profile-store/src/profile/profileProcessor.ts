@@ -94,7 +94,7 @@ export function createProfileProcessor(
     occasion: PublishInput['occasion'],
   ): void {
     definitions ??= readDefinitions(context)
-    if (definitions.windowed.length > 0) keepClock(context, nowMs)
+    if (definitions.windowed.length + definitions.activity.length > 0) keepClock(context, nowMs)
     publishProfile({ context, profileId, changed: profile, definitions, nowMs, occasion, observations })
   }
 

@@ -22,7 +22,7 @@ import {
   publicDiff,
 } from '@tributary/domain'
 import { type Definitions } from './definitions.ts'
-import { type Flip } from './judgeAudiences.ts'
+import { type Flip } from './judgeInForce.ts'
 import { type PublishInput } from './publishProfile.ts'
 import { counterRows } from './profileRows.ts'
 

@@ -22,7 +22,7 @@ import {
 import { type StepContext } from '@tributary/stream-runtime'
 import { type ChangedProfile } from './changedProfiles.ts'
 import { type Definitions } from './definitions.ts'
-import { judgeAudiences, leaveAudiences } from './judgeAudiences.ts'
+import { judgeInForce, leaveAudiences } from './judgeInForce.ts'
 import { type ProfileObservations } from './profileProcessor.ts'
 import { counterRows, partRows, profileRows } from './profileRows.ts'
 import { moveDue, nextDue } from './windows.ts'
@@ -67,7 +67,7 @@ export function publishProfile(input: PublishInput): void {
     foldProfile(parts, { ...definitions, nowMs: input.nowMs }) ??
     (staysAlive(profileId, row, parts) ? emptyProfile(row) : undefined)
   const publication: Publication = { ...input, row }
-  const dueMs = profile ? nextDue(profile, definitions.windowed, input.nowMs) : 0
+  const dueMs = profile ? nextDue(profile, definitions, input.nowMs) : 0
   moveDue(context, profileId, row.dueMs, dueMs)
 
   let next: ProfileRow
@@ -89,7 +89,7 @@ const AFTER_SEPARATOR = String.fromCharCode(KEY_SEPARATOR.charCodeAt(0) + 1)
 
 function alive(publication: Publication, profile: Profile, definitions: Definitions): ProfileRow {
   const { row, profileId } = publication
-  const judged = judgeAudiences(publication, profile, definitions)
+  const judged = judgeInForce(publication, profile, definitions)
   const before = row.publicJson === '' ? undefined : (parseExact(row.publicJson) as JsonObject)
   const after = publicProfile({ profileId, version: '', profile, audiences: judged.shown })
   const told = tellProfile(publication, { before, after, flips: judged.flips, definitions })

@@ -7,8 +7,9 @@
  *      back, also with another owner whose clock is behind.
  *  M3. A batch looks at MAX_DUE_PER_BATCH profiles at most; what is left is due in the next.
  */
-import { type OwnedAggregate, type Profile, findAggregate, nextExpiry } from '@tributary/domain'
+import { type Profile, expiryOf, findAggregate, nextExpiry } from '@tributary/domain'
 import { type StepContext } from '@tributary/stream-runtime'
+import { type Definitions } from './definitions.ts'
 import { clockRows, dueRows } from './profileRows.ts'
 
 /** As many as a sweep judges: some 100 ms of work, so that events are not kept waiting at midnight. */
@@ -31,14 +32,16 @@ export function keepClock(context: StepContext, nowMs: number): void {
 
 /** M1: 0 when no window of it will move. */
 export function nextDue(
-  { aggregates }: Pick<Profile, 'aggregates'>,
-  windowed: readonly OwnedAggregate[],
+  { aggregates, events, lastSeenMs }: Pick<Profile, 'aggregates' | 'events' | 'lastSeenMs'>,
+  { windowed, activity }: Pick<Definitions, 'windowed' | 'activity'>,
   nowMs: number,
 ): number {
-  const dues = windowed.flatMap(({ definition, job }) => {
+  const seen = events === 0 ? [] : activity.map((window) => expiryOf(window, lastSeenMs))
+  const moves = windowed.flatMap(({ definition, job }) => {
     const { document, hash } = definition
     return nextExpiry(definition, findAggregate(aggregates, { document, hash, job }), nowMs) ?? []
   })
+  const dues = [...seen.filter((dueMs) => dueMs > nowMs), ...moves]
   return dues.length === 0 ? 0 : Math.min(...dues)
 }
 

@@ -62,6 +62,8 @@ interface Queue {
 
 export function createPipeline(counts: PartitionCounts = usualCounts): Pipeline {
   let folded = 0
+  /** What the tasks append comes after what was appended, and after the last tick. */
+  let clockMs = START_MS
   const observed = ({ folded: more }: FragmentCounts) => (folded += more)
   const fragments = Array.from({ length: counts.identifier }, (_, partition) =>
     createProcessorDriver(
@@ -88,8 +90,9 @@ export function createPipeline(counts: PartitionCounts = usualCounts): Pipeline 
     partition: number,
     key: string | null,
     value: Uint8Array | null,
-    timestampMs = START_MS,
+    timestampMs = clockMs,
   ): void {
+    clockMs = Math.max(clockMs, timestampMs)
     queue(topic, partition).records.push({ key, value, timestampMs })
   }
 
@@ -192,6 +195,7 @@ export function createPipeline(counts: PartitionCounts = usualCounts): Pipeline 
       }
     },
     tick(nowMs) {
+      clockMs = Math.max(clockMs, nowMs)
       profiles.forEach((driver, partition) => {
         driver.tick(nowMs)
         route(driver.endBatch(), partition)

@@ -1,5 +1,5 @@
 import { type JudgedAudience } from '@tributary/contracts/generated/tributary/profile/v1/state'
-import { type Profile, type PublicAudience, isoTime, judgeAudience } from '@tributary/domain'
+import { type Profile, type PublicAudience, isoTime, judgeAudiences } from '@tributary/domain'
 import { type AudienceChangeRecord } from '@tributary/contracts'
 import { type Definitions } from './definitions.ts'
 import { type Publication, reasonOf, timeOf } from './publication.ts'
@@ -20,8 +20,8 @@ export interface JudgedAudiences {
   readonly flips: readonly Flip[]
 }
 
-/** Judges every audience in force; one that is no longer in force is left. */
-export function judgeAudiences(
+/** Judges every audience in force; one that is no longer in force is left, and one that is disabled stays as it is. */
+export function judgeInForce(
   publication: Publication,
   profile: Profile,
   { audiences, judged }: Definitions,
@@ -32,10 +32,15 @@ export function judgeAudiences(
   const rows: Record<string, JudgedAudience> = {}
   const shown: Record<string, PublicAudience> = {}
   const flips: Flip[] = []
-  const reader = judged(profile)
-  for (const { id, hash, compiled } of audiences) {
+  const reader = judged(publication.profileId, profile, publication.nowMs)
+  for (const { audience, judgement } of judgeAudiences(
+    audiences,
+    reader,
+    (id) => row.audiences[id]?.member,
+  )) {
+    const { id, hash } = audience
+    const { member, leaves } = judgement
     const before = row.audiences[id]
-    const { member, leaves } = judgeAudience(compiled, reader)
     const met = leaves.map((leaf) => (leaf.met ? '1' : '0')).join('')
     const changed = member !== (before?.member ?? false)
     const sinceMs = changed ? nowMs : (before?.sinceMs ?? 0)

@@ -1,0 +1,26 @@
+import { type JobConfiguration } from '../job/jobProcessor.ts'
+
+/** A Trait document as tasks adopt it. */
+export const trait = (id: string, body: object) => ({
+  document: `trait/${id}`,
+  hash: `hash-${id}`,
+  definition: JSON.stringify({ kind: 'Trait', id, ...body }),
+})
+
+/** An Audience document as tasks adopt it. */
+export const audience = (
+  id: string,
+  where: object,
+  { hash = `hash-${id}`, ...more }: { hash?: string; disabled?: boolean } = {},
+) => ({
+  document: `audience/${id}`,
+  hash,
+  definition: JSON.stringify({ kind: 'Audience', id, where, ...more }),
+})
+
+/** A workspace of these documents. */
+export const jobs = (documents: JobConfiguration['documents']): JobConfiguration => ({
+  documents,
+  refused: [],
+  rules: { types: [], owner: 1, hash: 'identity', blocked: [] },
+})
