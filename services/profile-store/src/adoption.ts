@@ -17,9 +17,12 @@ import {
 } from '@tributary/domain'
 import { type AudienceDocument, type TraitDocument, traitAggregate } from '@tributary/configuration'
 import { type Control } from '@tributary/contracts/generated/tributary/job/v1/control'
-import { type StepContext, type Table, type TableSpec } from '@tributary/stream-runtime'
+import { type ReadTable, type StateView, type StepContext, type TableSpec } from '@tributary/stream-runtime'
 import { type TopicSpec } from '@tributary/contracts'
 import { jsonCodec } from './codecs.ts'
+
+/** What a task or a question reads of the state. */
+export type ReadableState = Pick<StateView, 'table'>
 
 export interface AdoptedDocument {
   readonly document: string
@@ -62,7 +65,7 @@ export function aggregatesOf({
 
 const rowOf = ({ document, hash }: { document: string; hash: string }) => `${document}@${hash}`
 
-export function allRows<V>(table: Table<V>): V[] {
+export function allRows<V>(table: ReadTable<V>): V[] {
   return [...table.range('', '\u{10FFFF}')].map(([, value]) => value)
 }
 
@@ -117,10 +120,10 @@ function ownAggregates(context: StepContext, tables: AdoptionTables, job: number
 }
 
 /** Every aggregate that something adopted needs, no two with the same document and hash. */
-export function ownedAggregates(context: StepContext, tables: AdoptionTables): OwnedAggregate[] {
-  const jobs = context.table(tables.aggregates)
+export function ownedAggregates(state: ReadableState, tables: AdoptionTables): OwnedAggregate[] {
+  const jobs = state.table(tables.aggregates)
   const owned = new Map<string, OwnedAggregate>()
-  for (const definition of allRows(context.table(tables.adopted)).flatMap(aggregatesOf))
+  for (const definition of allRows(state.table(tables.adopted)).flatMap(aggregatesOf))
     owned.set(rowOf(definition), { definition, job: jobs.get(rowOf(definition)) ?? 0 })
   return [...owned.values()]
 }

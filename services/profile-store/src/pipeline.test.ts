@@ -13,11 +13,13 @@ import {
   eventFacts,
   foldEvent,
   foldProfile,
+  isoTime,
   keepAggregates,
   publicProfile,
 } from '@tributary/domain'
+import { type TableSpec } from '@tributary/stream-runtime'
 import { type AudienceDocument, type TraitDocument, traitAggregate } from '@tributary/configuration'
-import { counterRows, profileRows } from './profile/profileRows.ts'
+import { counterRows, memberCountRows, memberRows, profileRows } from './profile/profileRows.ts'
 import { readEvent } from './fragment/readEvent.ts'
 import { type Choices, type Pipeline, START_MS, createPipeline } from './testing/pipeline.ts'
 import {
@@ -95,6 +97,10 @@ function shopPipeline(counts?: PartitionCounts): Pipeline {
   pipeline.settle()
   return pipeline
 }
+
+const allRowsOf = <V>(driver: Pipeline['profiles'][number], rows: TableSpec<V>) => [
+  ...driver.table(rows).range('', '~'),
+]
 
 function seededChoices(numbers: Iterator<number>): Choices {
   return { next: (below) => ((numbers.next().value as number | undefined) ?? 0) % below }
@@ -373,6 +379,10 @@ describe('events and assignments of any kind, in any order, with restarts', () =
         expect(members.map((each) => `${each.audience} ${each.profileId} ${each.since}`).sort()).toEqual(
           shown.sort(),
         )
+        const rows = pipeline.profiles.flatMap((driver) => allRowsOf(driver, memberRows))
+        expect(rows.map(([key, ms]) => `${key.replace('|', ' ')} ${isoTime(ms)}`).sort()).toEqual(shown)
+        const sizes = pipeline.profiles.flatMap((driver) => allRowsOf(driver, memberCountRows))
+        expect(sizes.reduce((sum, [, count]) => sum + count, 0)).toBe(shown.length)
       }),
       { numRuns: 50 },
     )

@@ -7,6 +7,7 @@
 import { type AnchoredEvents, type FoldedEvents } from '@tributary/clickhouse-log'
 import { type ProcessConfiguration } from '@tributary/configuration'
 import { type PartitionCounts } from '@tributary/contracts'
+import { AudiencePeerServiceClient } from '@tributary/contracts/generated/tributary/audience/v1/audience_peers'
 import { ReachedServiceClient } from '@tributary/contracts/generated/tributary/ingest/v1/reached'
 import { ProfilePeerServiceClient } from '@tributary/contracts/generated/tributary/profile/v1/profile_peers'
 import {
@@ -29,6 +30,8 @@ import {
   groupName,
   startTaskGroup,
 } from '@tributary/stream-runtime'
+import { createAudiencePeerService } from './audience/audiencePeerService.ts'
+import { createAudienceService } from './audience/audienceService.ts'
 import { fragmentTopology } from './fragment/fragmentTopology.ts'
 import { createChangeFeed } from './grpc/changeFeed.ts'
 import { createProfilePeerService } from './grpc/profilePeerService.ts'
@@ -97,6 +100,8 @@ export async function startProfileStore(
   const profileOwners = ownersOf(profileTasks)
   const peers = createPeerClients(ProfilePeerServiceClient, { tls: options.peerTls })
   onStop('connections to other instances', async () => peers.close())
+  const audiencePeers = createPeerClients(AudiencePeerServiceClient, { tls: options.peerTls })
+  onStop('connections to other instances, for audiences', async () => audiencePeers.close())
   const reachedPeers = createPeerClients(ReachedServiceClient, { tls: options.peerTls })
   onStop('connections to other tasks', async () => reachedPeers.close())
 
@@ -152,6 +157,8 @@ export async function startProfileStore(
         logger,
       }),
       createProfilePeerService(views, logger),
+      createAudienceService({ views, instances, peers: audiencePeers, reading, logger }),
+      createAudiencePeerService(views, logger),
       createReachedService(waits, logger),
     ],
     health,

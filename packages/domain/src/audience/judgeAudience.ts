@@ -153,7 +153,8 @@ function read(leaf: CompiledLeaf, profile: JudgedProfile, memberOf: MemberOf): J
   }
 }
 
-function holds(node: CompiledNode, leaves: readonly JudgedLeaf[]): boolean {
+/** Whether a part of the tree holds, of what its leaves saw. */
+export function holds(node: CompiledNode, leaves: readonly JudgedLeaf[]): boolean {
   if ('all' in node) return node.all.every((each) => holds(each, leaves))
   if ('any' in node) return node.any.some((each) => holds(each, leaves))
   if ('not' in node) return !holds(node.not, leaves)

@@ -60,7 +60,7 @@ export function countPartitions(views: ProfileViews, partitions: readonly number
   })
 }
 
-function here(view: StateView | undefined, partition: number, of: string): StateView {
+export function here(view: StateView | undefined, partition: number, of: string): StateView {
   if (!view) throw unavailable(`partition ${partition} of ${of}`)
   return view
 }

@@ -12,7 +12,13 @@ import {
 } from '@tributary/domain'
 import { type TraitDocument, traitAggregate } from '@tributary/configuration'
 import { type StepContext } from '@tributary/stream-runtime'
-import { type AdoptedDocument, allRows, compiledAudience, ownedAggregates } from '../adoption.ts'
+import {
+  type AdoptedDocument,
+  type ReadableState,
+  allRows,
+  compiledAudience,
+  ownedAggregates,
+} from '../adoption.ts'
 import { type PreferRow, preferRows, profileAdoption } from './profileRows.ts'
 
 export interface HashedAudience extends AudienceInForce {
@@ -33,11 +39,11 @@ export interface Definitions {
   readonly rulesOf: (changed: readonly string[]) => Record<string, string>
 }
 
-export function readDefinitions(context: StepContext): Definitions {
-  const prefer: PreferRow = context.table(preferRows).get('prefer') ?? {}
-  const owned = ownedAggregates(context, profileAdoption)
+export function readDefinitions(state: ReadableState): Definitions {
+  const prefer: PreferRow = state.table(preferRows).get('prefer') ?? {}
+  const owned = ownedAggregates(state, profileAdoption)
   const jobs = new Map(owned.map(({ definition, job }) => [`${definition.document}@${definition.hash}`, job]))
-  const inForce = newest(allRows(context.table(profileAdoption.adopted)))
+  const inForce = newest(allRows(state.table(profileAdoption.adopted)))
   const computed = inForce.flatMap(({ definition, hash }): ComputedTrait[] => {
     if (definition.kind !== 'Trait') return []
     const aggregate = traitAggregate(definition, hash)

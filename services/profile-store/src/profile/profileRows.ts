@@ -53,5 +53,15 @@ export const clockRows: TableSpec<number> = { name: 'clock', changeLog, codec: j
 /** "<time due, 15 digits>|<profile id>" → nothing: what a tick has to look at, the earliest first. */
 export const dueRows: TableSpec<Uint8Array> = { name: 'due', changeLog, codec: bytesCodec }
 
+/** "<audience>|<profile id>" → since when it is a member, ms since 1970: for those who ask by audience. */
+export const memberRows: TableSpec<number> = { name: 'members', changeLog, codec: jsonCodec<number>() }
+
+/** Audience → how many rows memberRows has of it. */
+export const memberCountRows: TableSpec<number> = {
+  name: 'member-count',
+  changeLog,
+  codec: jsonCodec<number>(),
+}
+
 /** "sweep" → one row while profiles are judged anew after a definition changed. */
 export const sweepRows: TableSpec<Sweep> = { name: 'sweep', changeLog, codec: jsonCodec<Sweep>() }

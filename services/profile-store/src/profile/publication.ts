@@ -23,6 +23,7 @@ import {
 } from '@tributary/domain'
 import { type Definitions } from './definitions.ts'
 import { type Flip } from './judgeInForce.ts'
+import { keepMember } from './members.ts'
 import { type PublishInput } from './publishProfile.ts'
 import { counterRows } from './profileRows.ts'
 
@@ -170,8 +171,10 @@ function tellState(publication: Publication, numbered: Numbered, json: string | 
 }
 
 function tellFlips(publication: Publication, { version, time }: Numbered, flips: readonly Flip[]): void {
-  const { profileId, observations } = publication
-  for (const { audience, member, hash, reason, because } of flips) {
+  const { context, profileId, observations } = publication
+  for (const flip of flips) {
+    const { audience, member, hash, reason, because } = flip
+    keepMember(context, profileId, flip, Date.parse(time))
     const rules = { [`audience/${audience}`]: hash }
     const membership: AudienceMembershipRecord = { audience, profileId, member, since: time, version, rules }
     send(

@@ -9,7 +9,7 @@
  * Alive: an event was folded into one of its parts; or it was public and has parts still; or it was public and the
  * identifier it is named after has come back. The latter two may be empty: their events went elsewhere.
  */
-import { KEY_SEPARATOR, parseProfileId } from '@tributary/contracts'
+import { parseProfileId } from '@tributary/contracts'
 import { type ProfileRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
 import {
   type JsonObject,
@@ -24,7 +24,8 @@ import { type ChangedProfile } from './changedProfiles.ts'
 import { type Definitions } from './definitions.ts'
 import { judgeInForce, leaveAudiences } from './judgeInForce.ts'
 import { type ProfileObservations } from './profileProcessor.ts'
-import { counterRows, partRows, profileRows } from './profileRows.ts'
+import { counterRows, profileRows } from './profileRows.ts'
+import { emptyProfile, partsOf } from './parts.ts'
 import { moveDue, nextDue } from './windows.ts'
 import { type Publication, tellGone, tellMerged, tellProfile } from './publication.ts'
 
@@ -59,9 +60,7 @@ export function publishProfile(input: PublishInput): void {
     ...(known ?? emptyRow),
     ...(changed.lead !== undefined && { lead: changed.lead }),
   }
-  const parts = [
-    ...context.table(partRows).range(`${profileId}${KEY_SEPARATOR}`, `${profileId}${AFTER_SEPARATOR}`),
-  ].map(([key, { fragment }]) => ({ identifierId: key.slice(profileId.length + 1), fragment }))
+  const parts = partsOf(context, profileId)
   const wasAlive = row.publicJson !== ''
   const profile =
     foldProfile(parts, { ...definitions, nowMs: input.nowMs }) ??
@@ -83,9 +82,6 @@ function staysAlive(profileId: string, row: ProfileRow, parts: readonly ProfileP
   const naming = parseProfileId(profileId)?.identifierId
   return row.version !== '' && parts.some(({ identifierId }) => identifierId === naming)
 }
-
-/** The next character after the separator: ends the range of one profile's parts. */
-const AFTER_SEPARATOR = String.fromCharCode(KEY_SEPARATOR.charCodeAt(0) + 1)
 
 function alive(publication: Publication, profile: Profile, definitions: Definitions): ProfileRow {
   const { row, profileId } = publication
@@ -117,21 +113,6 @@ function waiting(publication: Publication): ProfileRow {
   const { row } = publication
   const movedOn = row.mergedInto !== '' && row.lead !== '' && row.lead !== row.mergedInto
   return movedOn ? { ...row, ...tellMerged(publication, row.lead, []) } : row
-}
-
-/** No event is left with it: they went with an identifier that left. */
-function emptyProfile(row: ProfileRow): Profile {
-  return {
-    firstSeenMs: row.firstSeenMs,
-    lastSeenMs: row.lastSeenMs,
-    events: 0,
-    identifiers: [],
-    traits: [],
-    computed: [],
-    consent: [],
-    aggregates: [],
-    truncated: false,
-  }
 }
 
 function isEmpty(row: ProfileRow): boolean {
