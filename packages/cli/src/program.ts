@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { audienceCommand } from './commands/audience.ts'
 import { auditCommand } from './commands/audit.ts'
 import { applyCommand, rollbackCommand } from './commands/apply.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -41,6 +42,7 @@ export function createProgram(context: Context, done: (code: ExitCode) => void, 
     topicsCommand,
     migrateCommand,
     profileCommand,
+    audienceCommand,
     identityCommand,
     tailCommand,
     rejectsCommand,

@@ -2,6 +2,7 @@ export * from './model/index.ts'
 export { ID_PATTERN, MAX_ID_LENGTH } from './model/terms.ts'
 export { canonicalJson } from './canonicalJson.ts'
 export { documentHash } from './documentHash.ts'
+export { didYouMean } from './check/suggestion.ts'
 export { identityRules, resolverRules } from './identityRules.ts'
 export {
   buildWorkspace,

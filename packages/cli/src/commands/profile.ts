@@ -4,6 +4,7 @@ import {
   ProfileServiceClient,
   type GetProfileRequest,
   type GetProfileResponse,
+  type ProfileRef,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { serviceTarget } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
@@ -29,19 +30,22 @@ export function profileCommand(program: Command, context: Context, done: (code: 
   withJson(command)
 }
 
-async function getProfile(context: Context, who: string, flags: Flags): Promise<ExitCode> {
+/** Who a question to the profile-store is about. */
+export function profileRefOf(who: string): ProfileRef {
   const reference = parseReference(who)
   if (reference.kind === 'identifier-id')
     throw new CommandError(`"${who}" is an identifier id: write the profile id, ${who}-0`)
-  const target = serviceTarget(context, 'profile-store', flags.address)
-  const request: GetProfileRequest = {
-    ref: {
-      ref:
-        reference.kind === 'profile'
-          ? { $case: 'profileId', value: reference.profileId }
-          : { $case: 'identifier', value: { type: reference.type, value: reference.value } },
-    },
+  return {
+    ref:
+      reference.kind === 'profile'
+        ? { $case: 'profileId', value: reference.profileId }
+        : { $case: 'identifier', value: { type: reference.type, value: reference.value } },
   }
+}
+
+async function getProfile(context: Context, who: string, flags: Flags): Promise<ExitCode> {
+  const target = serviceTarget(context, 'profile-store', flags.address)
+  const request: GetProfileRequest = { ref: profileRefOf(who) }
   const { profile } = await ask<ProfileServiceClient, GetProfileRequest, GetProfileResponse>(
     target,
     'the profile-store',
