@@ -6,7 +6,7 @@ import { type Fact, isLater } from './fact.ts'
 import { type ReadIdentityRows } from './identityState.ts'
 import { type IdentityView } from './identityView.ts'
 import { type Link } from './link.ts'
-import { type Conflict, type Refusal, resolveComponent } from './resolveComponent.ts'
+import { type Conflict, type Refusal, type ResolvedComponent, resolveComponent } from './resolveComponent.ts'
 
 export type ExplanationStep =
   /** Two identifiers that belong together, and by what. */
@@ -46,9 +46,18 @@ export function explainIdentity(
   a: EvidenceMember,
   b: EvidenceMember,
 ): Explanation {
+  return explainWithin(rows, view, resolveComponent(view.componentOf([a.id, b.id]), view.rules), a, b)
+}
+
+/** The same where the components of both are resolved already. */
+export function explainWithin(
+  rows: ReadIdentityRows,
+  view: IdentityView,
+  resolved: ResolvedComponent,
+  a: EvidenceMember,
+  b: EvidenceMember,
+): Explanation {
   if (a.id === b.id) return { a, b, together: true, steps: [] }
-  const component = view.componentOf([a.id, b.id])
-  const resolved = resolveComponent(component, view.rules)
   const because = (link: Link): Evidence | Fact | undefined =>
     link.because.kind === 'evidence' ? view.evidence(link.because.id) : rows.facts.get(link.because.id)
   const stepOf = ({ link, refusal }: Edge): ExplanationStep =>
@@ -150,19 +159,23 @@ function evidenceWith(
   return undefined
 }
 
-/** Identifiers that join nobody, but were seen with both sides. */
+/** Identifiers that join nobody, but were seen with both sides, or joined to them by a fact. */
 function seenWithBoth(
   view: IdentityView,
   one: readonly EvidenceMember[],
   other: readonly EvidenceMember[],
   contested: ReadonlySet<string>,
 ): readonly ExplanationStep[] {
-  const idleOf = (side: readonly EvidenceMember[]): Map<string, [EvidenceMember, Evidence]> => {
-    const found = new Map<string, [EvidenceMember, Evidence]>()
-    for (const { id } of side.slice(0, MAX_SEARCHED))
+  const isIdle = ({ id }: EvidenceMember): boolean => view.standing(id) !== 'linked' || contested.has(id)
+  const idleOf = (side: readonly EvidenceMember[]): Map<string, [EvidenceMember, Evidence | undefined]> => {
+    const found = new Map<string, [EvidenceMember, Evidence | undefined]>()
+    for (const { id } of side.slice(0, MAX_SEARCHED)) {
+      for (const { kind, members } of view.activeFactsOf(id))
+        if (kind === 'join')
+          for (const each of members) if (isIdle(each)) found.set(each.id, [each, undefined])
       for (const seen of view.activeEvidenceOf(id))
-        for (const each of seen.members)
-          if (view.standing(each.id) !== 'linked' || contested.has(each.id)) found.set(each.id, [each, seen])
+        for (const each of seen.members) if (isIdle(each)) found.set(each.id, [each, seen])
+    }
     return found
   }
   const ofOther = idleOf(other)

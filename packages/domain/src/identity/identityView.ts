@@ -18,6 +18,7 @@ import {
   indexed,
 } from './identityState.ts'
 import { type LinkedSet } from './link.ts'
+import { toTheEnd } from './toTheEnd.ts'
 import { type Learned, learn } from './learn.ts'
 import { type Component, type FactPair } from './resolveComponent.ts'
 import { type ReadyRules, defaultResolverRules, readyRules } from './resolverRules.ts'
@@ -47,6 +48,8 @@ export interface IdentityView {
   neighbours(identifierId: string): ReadonlySet<string>
   /** All that may decide about the linking ones among the seeds. */
   componentOf(seeds: Iterable<string>): Component
+  /** The same step by step: gives every linking identifier when it is reached. */
+  exploreComponent(seeds: Iterable<string>): Generator<string, Component>
 }
 
 /** Keeps rules made ready, as long as their version is the same. */
@@ -148,10 +151,51 @@ export function viewIdentity(rows: ReadIdentityRows, cache: RulesCache = {}): Id
   }
 
   const linkedSet = (seen: EvidenceRow): LinkedSet | undefined => {
-    const members = remaining(seen).filter((each) => standing(each.id) === 'linked')
+    // Whoever is blocked now is asked too: a standing that has changed is noticed from either side.
+    const members = seen.members.filter(
+      (each) => standing(each.id) === 'linked' && !isForgotten(each.id, seen),
+    )
     return members.length < 2
       ? undefined
       : { evidenceId: seen.id, class: seen.class, firstTimeMs: seen.firstTimeMs, members }
+  }
+
+  function* exploreComponent(seeds: Iterable<string>): Generator<string, Component> {
+    const members = new Map<string, EvidenceMember>()
+    const sets = new Map<string, LinkedSet>()
+    const joins = new Map<string, FactPair>()
+    const separations = new Map<string, FactPair>()
+    const waiting = [...seeds]
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      if (members.has(id) || standing(id) !== 'linked') continue
+      const type = row(id)?.type
+      if (type === undefined) continue
+      members.set(id, { type, id })
+      yield id
+      for (const seen of activeEvidenceOf(id)) {
+        if (sets.has(seen.id)) continue
+        const set = linkedSet(seen)
+        if (!set || !set.members.some((each) => each.id === id)) continue
+        sets.set(seen.id, set)
+        for (const each of set.members) if (!members.has(each.id)) waiting.push(each.id)
+      }
+      for (const fact of activeFactsOf(id)) {
+        if (fact.kind !== 'join' && fact.kind !== 'separate') continue
+        const [a, b] = fact.members as readonly [EvidenceMember, EvidenceMember]
+        const pair: FactPair = { factId: fact.id, timeMs: fact.timeMs, a: a.id, b: b.id }
+        if (fact.kind === 'separate') separations.set(fact.id, pair)
+        else {
+          joins.set(fact.id, pair)
+          waiting.push(a.id, b.id)
+        }
+      }
+    }
+    return {
+      members: [...members.values()],
+      sets: [...sets.values()],
+      joins: [...joins.values()],
+      separations: [...separations.values()],
+    }
   }
 
   return {
@@ -181,41 +225,7 @@ export function viewIdentity(rows: ReadIdentityRows, cache: RulesCache = {}): Id
       return found
     },
 
-    componentOf(seeds) {
-      const members = new Map<string, EvidenceMember>()
-      const sets = new Map<string, LinkedSet>()
-      const joins = new Map<string, FactPair>()
-      const separations = new Map<string, FactPair>()
-      const waiting = [...seeds]
-      for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-        if (members.has(id) || standing(id) !== 'linked') continue
-        const type = row(id)?.type
-        if (type === undefined) continue
-        members.set(id, { type, id })
-        for (const seen of activeEvidenceOf(id)) {
-          if (sets.has(seen.id)) continue
-          const set = linkedSet(seen)
-          if (!set || !set.members.some((each) => each.id === id)) continue
-          sets.set(seen.id, set)
-          for (const each of set.members) if (!members.has(each.id)) waiting.push(each.id)
-        }
-        for (const fact of activeFactsOf(id)) {
-          if (fact.kind !== 'join' && fact.kind !== 'separate') continue
-          const [a, b] = fact.members as readonly [EvidenceMember, EvidenceMember]
-          const pair: FactPair = { factId: fact.id, timeMs: fact.timeMs, a: a.id, b: b.id }
-          if (fact.kind === 'separate') separations.set(fact.id, pair)
-          else {
-            joins.set(fact.id, pair)
-            waiting.push(a.id, b.id)
-          }
-        }
-      }
-      return {
-        members: [...members.values()],
-        sets: [...sets.values()],
-        joins: [...joins.values()],
-        separations: [...separations.values()],
-      }
-    },
+    componentOf: (seeds) => toTheEnd(exploreComponent(seeds)),
+    exploreComponent,
   }
 }

@@ -18,6 +18,7 @@ import {
   type ResolvedComponent,
   resolveComponent,
 } from './resolveComponent.ts'
+import { toTheEnd } from './toTheEnd.ts'
 
 /** An identifier that has just been found to be shared, and what that took apart. */
 export interface BecameShared {
@@ -65,7 +66,7 @@ export function resolveAffected(
   recheck: Iterable<string>,
 ): Resolution {
   view.judgeAgain(recheck)
-  const { affected, component } = affectedBy(view, touched)
+  const { affected, component } = toTheEnd(exploreAffected(view, touched))
   const resolved = resolveComponent(component, view.rules)
   const placements = placementsOf(view, affected, resolved)
   const assignments = assignmentChanges(placements)
@@ -76,10 +77,10 @@ export function resolveAffected(
   for (const { identifierId } of placements) {
     const row = view.row(identifierId)!
     const own = conflicts.get(identifierId) ?? []
-    const { added, ended } = keepConflicts(rows, identifierId, row, own)
+    const { pairs, added, ended } = keepConflicts(rows, identifierId, row, own)
     newConflicts += added
     endedConflicts += ended
-    keepRow(rows, view, identifierId, row, own.length, sent.get(identifierId))
+    keepRow(rows, view, identifierId, row, pairs, sent.get(identifierId))
   }
   keepClusters(rows, placements, resolved.clusters)
   return {
@@ -95,30 +96,36 @@ export function resolveAffected(
   }
 }
 
+interface Affected {
+  readonly affected: ReadonlySet<string>
+  readonly component: Component
+}
+
 /**
  * Everyone whose assignment may be another now. Whoever changed its standing no longer holds its neighbours together,
  * or begins to: they are looked at too, and every part of what it held together has one of them.
+ *
+ * Step by step: gives everyone who links or changed its standing when it is reached, and from each of them the same
+ * would be reached.
  */
-function affectedBy(
-  view: IdentityView,
-  touched: Iterable<string>,
-): { affected: ReadonlySet<string>; component: Component } {
+export function* exploreAffected(view: IdentityView, touched: Iterable<string>): Generator<string, Affected> {
   const affected = new Set(touched)
   const followed = new Set<string>()
   for (;;) {
-    const component = view.componentOf(affected)
+    const component = yield* view.exploreComponent(affected)
     for (const each of component.members) affected.add(each.id)
     const changed = [...view.changedStandings()].filter((id) => !followed.has(id))
     if (changed.length === 0) return { affected, component }
     for (const id of changed) {
       followed.add(id)
       affected.add(id)
+      yield id
       for (const each of view.neighbours(id)) affected.add(each)
     }
   }
 }
 
-function placementsOf(
+export function placementsOf(
   view: IdentityView,
   affected: ReadonlySet<string>,
   resolved: ResolvedComponent,
@@ -157,7 +164,7 @@ function keepConflicts(
   identifierId: string,
   row: IdentifierRow,
   now: readonly Conflict[],
-): { added: number; ended: number } {
+): { pairs: number; added: number; ended: number } {
   const others = new Map(now.map((each) => [each.link.b.id, each]))
   const known = new Set(row.conflicts === 0 ? [] : indexed(rows.conflicts, identifierId))
   let [added, ended] = [0, 0]
@@ -170,7 +177,7 @@ function keepConflicts(
     if (!known.has(other)) added++
     rows.conflicts.put(indexKey(identifierId, other), conflict)
   }
-  return { added, ended }
+  return { pairs: others.size, added, ended }
 }
 
 function keepRow(
