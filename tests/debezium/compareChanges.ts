@@ -48,7 +48,8 @@ export function captured(
   }
   const left = new Set<string>()
   for (const reject of rejects) {
-    if (reject.code === 'change_left_out') left.add(`${reject.source} ${said(reject)}`)
+    if (reject.code === 'change_left_out' || reject.code === 'no_mapped_change')
+      left.add(`${reject.source} ${said(reject)}`)
     else problems.push(`a record of ${reject.source} was rejected: ${reject.code}`)
   }
   const distinct = [...byId.values()].map((each) => each.slice(each.indexOf(' ') + 1))

@@ -117,6 +117,58 @@ describe('the message id', () => {
   })
 })
 
+describe('an update', () => {
+  const whole = { ...ada, phone: null, visits: 3 }
+  const update = (after: object, before: object | null = whole) => change('u', before, after)
+
+  test.each<[string, object]>([
+    ['another column changes', { ...whole, visits: 4 }],
+    ['another column becomes null', { ...whole, visits: null }],
+    ['a column was added that is null', { ...whole, added: null }],
+    ['nothing changes at all', whole],
+  ])('is left out with a reason when %s', (_name, after) => {
+    expect(map(update(after))).toEqual({
+      problem: 'an update that changes no mapped column',
+      code: 'no_mapped_change',
+    })
+  })
+
+  test.each<[string, object, object | null]>([
+    ['a mapped column changes', { ...whole, credit: 13 }, whole],
+    ['a mapped column becomes null', { ...whole, first_name: null }, whole],
+    ['an identifier changes', { ...whole, email: 'ada@home.example' }, whole],
+    ['a value changes its type', { ...whole, credit: '12.5' }, whole],
+    ['`before` is null', { ...whole, visits: 4 }, null],
+    ['`before` holds the key alone', { ...whole, first_name: null, credit: null }, { id: 7 }],
+    ['`before` may hold an index alone', { ...whole, visits: 4 }, { ...whole, visits: null }],
+  ])('is an event when %s', (_name, after, before) => {
+    expect(eventOf(update(after, before))).toMatchObject({ userId: 7 })
+  })
+
+  test('of the last digit of a number is a change', () => {
+    const text = (credit: string): string => `{"id":7,"email":"a@x","credit":${credit}}`
+    const after = (credit: string): string =>
+      `{"op":"u","before":${text('9007199254740993')},"after":${text(credit)},"source":{"lsn":1}}`
+    expect(map(after('9007199254740993'))).toMatchObject({ code: 'no_mapped_change' })
+    expect(JSON.stringify(eventOf(after('9007199254740992')))).toContain('"credit":9007199254740992')
+  })
+
+  test('is judged by the columns, not by what is known of the change', () => {
+    const row = { customer: 'u1', total: 3, note: 'a' }
+    const at = (after: object) => ({ ...change('u', row, after), source: { ...source, ts_ms: 9 } })
+    expect(map(at({ ...row, note: 'b' }), { mapping: orders })).toMatchObject({ code: 'no_mapped_change' })
+    expect(eventOf(at({ ...row, total: 4 }), { mapping: orders })['properties']).toMatchObject({ total: 4 })
+  })
+
+  test.each(['__debezium_unavailable_value', 'X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=='])(
+    'with a large value that did not change, and was not read, leaves that out (%s)',
+    (placeholder) => {
+      for (const first_name of [placeholder, [placeholder]])
+        expect(eventOf(update({ ...whole, first_name }, null))['traits']).toEqual({ credit: 12.5 })
+    },
+  )
+})
+
 describe('a deleted row', () => {
   const deleted = change('d', { id: 7, email: 'ada@shop.example' }, null)
 

@@ -6,6 +6,9 @@
  *  D2. The same change read twice is the same event: its message id is made of connector, table, key, position and op.
  *  D3. A deletion erases nobody. By default it is left out, with a reason; `unset` takes the mapped traits back.
  *  D4. `before` is never needed: a table's replica identity may hold the key alone.
+ *  D5. An update that changes nothing the mapping reads says nothing new: it is left out, with a reason of its own. That
+ *      takes a `before` that holds the whole row; when that cannot be told, the update is an event.
+ *  D6. What Debezium could not read (a large value PostgreSQL left out because it did not change) is no value.
  */
 import { parseExact } from './exactJson.ts'
 import { type Json, type JsonObject, isJsonObject, setOwn } from './json.ts'
@@ -38,9 +41,11 @@ export function changeDataMapping(
     const row = deletes ? deletedRow(change, key) : change.row
     if (!isJsonObject(row)) return { problem: 'the record holds no row' }
 
-    const mapped = mapping.map(described(row, change), key)
+    const mapped = mapping.map(described(known(row), change), key)
     if ('problem' in mapped) return mapped
     const { event } = mapped
+    if (op === 'u' && saysNothingNew(change, row, event))
+      return { problem: 'an update that changes no mapped column', code: 'no_mapped_change' }
     if (deletes) {
       if (event['type'] !== 'identify')
         return leftOut('a row was deleted; only the traits of an identify event can be taken back')
@@ -50,6 +55,14 @@ export function changeDataMapping(
     if (id) event['messageId'] ??= options.digest(id)
     if (change.timeMs !== undefined && change.timeMs !== null) event['timestamp'] ??= change.timeMs
     return { event }
+
+    /** D5. */
+    function saysNothingNew(change: Change, row: JsonObject, event: JsonObject): boolean {
+      const { before } = change
+      if (!isJsonObject(before) || mayHoldTheKeyAlone(before, row)) return false
+      const was = mapping.map(described(known(before), change), key)
+      return 'event' in was && JSON.stringify(was.event) === JSON.stringify(event)
+    }
 
     /** D2. Nothing of it may depend on when it was read. */
     function changeId({ op: what }: Change): string[] {
@@ -104,6 +117,27 @@ function readChange(record: Json): Change | undefined {
   const deleted = record['__deleted'] === 'true' || record['__deleted'] === true || record['__op'] === 'd'
   const at = record['__source_ts_ms']
   return { ...none, row: record, timeMs: at, ...(deleted && { op: 'd', before: record }) }
+}
+
+/** With an index as its identity, a table's `before` is null in all other columns: no telling whether they were. */
+function mayHoldTheKeyAlone(before: JsonObject, row: JsonObject): boolean {
+  return Object.entries(row).some(([name, value]) => value !== null && (before[name] ?? null) === null)
+}
+
+/** Debezium's `unavailable.value.placeholder` as it is when not set, in a column of text and of bytes. */
+const UNAVAILABLE: ReadonlySet<Json> = new Set([
+  '__debezium_unavailable_value',
+  'X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==',
+])
+
+/** D6. */
+function known(row: JsonObject): JsonObject {
+  const isUnavailable = (value: Json): boolean =>
+    UNAVAILABLE.has(Array.isArray(value) && value.length === 1 ? value[0]! : value)
+  if (!Object.values(row).some(isUnavailable)) return row
+  const out: JsonObject = {}
+  for (const [name, value] of Object.entries(row)) if (!isUnavailable(value)) setOwn(out, name, value)
+  return out
 }
 
 /** The key's columns and what is known of the row. */

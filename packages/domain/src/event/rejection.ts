@@ -18,6 +18,7 @@ export const rejectionCodes = {
   invalid_row: 'The row of an uploaded CSV is none, or has another number of cells than its header.',
   empty_record: 'The record of a Kafka source has no value.',
   change_left_out: 'A change of a table that its source leaves out: a deletion, a truncation, a tombstone.',
+  no_mapped_change: 'An update of a table that changes no mapped column.',
   does_not_map: 'The record does not fit the mapping of its source.',
 } as const
 
