@@ -4,9 +4,12 @@ import {
   anchorRulesText,
   defaultIdentifierRules,
   defaultPaths,
+  normaliseIdentifier,
   normaliserVersions,
+  type HashIdentifier,
   type IdentifierRule,
   type IdentityRules,
+  type NormalisePhone,
 } from '@tributary/domain'
 import type { IdentifierTypeRule, IdentityDocument } from './model/index.ts'
 
@@ -45,12 +48,12 @@ export function identityRules(document: IdentityDocument | undefined): IdentityR
   return { ...rules, hash: createHash('sha256').update(anchorRulesText(rules)).digest('hex').slice(0, 16) }
 }
 
-/** What the resolver needs of the rules; `blockedIds` are the identifier ids of blocked values (their hash needs the workspace key). */
+/** What the resolver needs of the rules; `blocked` are the identifier ids of blocked values (their hash needs the workspace key). */
 export function resolverRules(
   document: IdentityDocument | undefined,
   configOffset: number,
   hash: string,
-  blockedIds: readonly { type: string; id: string }[],
+  blocked: readonly { type: string; id: string }[],
 ): Rules {
   return {
     configOffset,
@@ -62,6 +65,19 @@ export function resolverRules(
     })),
     owner: document?.owner === 'nobody' ? OwnerPolicy.OWNER_POLICY_NOBODY : OwnerPolicy.OWNER_POLICY_FIRST,
     hash,
-    blocked: [...blockedIds],
+    blocked: [...blocked],
   }
+}
+
+/** The identifier ids of blocked values; a value that is none of its type is left out. */
+export function blockedIds(
+  { types, blocked }: Pick<IdentityRules, 'types' | 'blocked'>,
+  { hash, phone }: { readonly hash: HashIdentifier; readonly phone: NormalisePhone },
+): { type: string; id: string }[] {
+  return blocked.flatMap(({ type, value }) => {
+    const rule = types.find((each) => each.type === type)
+    if (!rule) return []
+    const normalised = normaliseIdentifier(rule.normaliser, value, phone)
+    return 'value' in normalised ? [{ type, id: hash(type, rule.normaliserVersion, normalised.value) }] : []
+  })
 }

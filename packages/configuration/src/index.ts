@@ -3,7 +3,7 @@ export { ID_PATTERN, MAX_ID_LENGTH } from './model/terms.ts'
 export { canonicalJson } from './canonicalJson.ts'
 export { documentHash } from './documentHash.ts'
 export { didYouMean } from './check/suggestion.ts'
-export { identityRules, resolverRules } from './identityRules.ts'
+export { blockedIds, identityRules, resolverRules } from './identityRules.ts'
 export {
   buildWorkspace,
   DEFAULT_IDENTITY,

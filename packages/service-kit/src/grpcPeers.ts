@@ -3,19 +3,23 @@
  *
  * Invariants:
  *  P1. A call to a peer carries the caller's token, ends with the caller's call, and is marked as passed on.
- *  P2. No call to a peer outlives PEER_TIMEOUT_MS: a peer that says nothing for so long is not there.
+ *  P2. No call to a peer outlives PEER_TIMEOUT_MS: a peer that says nothing for so long is not there. An answer that
+ *      comes as a stream ends when it pauses for so long.
  *  P3. A peer is called once: trying again is up to who knows the owners (askOwners.ts).
  */
 import {
   type ChannelCredentials,
   type ChannelOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
   type Deadline,
   Metadata,
   type ServiceError,
   credentials,
+  status,
 } from '@grpc/grpc-js'
 import { createGrpcChannelOptions, hop } from './grpcClient.ts'
+import { Refusal } from './grpcRefusal.ts'
 
 /** What is known of the call that is passed on: any call of a gRPC server. */
 export interface Caller {
@@ -52,6 +56,58 @@ export function callPeer<Q, A>(method: PeerMethod<Q, A>, request: Q, caller: Cal
     caller.setMaxListeners(0)
     caller.on('cancelled', cancel)
   })
+}
+
+type PeerStreamMethod<Q, A> = (
+  request: Q,
+  metadata: Metadata,
+  options: { deadline: Deadline },
+) => ClientReadableStream<A>
+
+/** P1, P2. Resolves with the first message; what the peer refuses before that rejects. */
+export async function streamFromPeer<Q, A>(
+  method: PeerStreamMethod<Q, A>,
+  request: Q,
+  caller: Caller,
+): Promise<AsyncIterable<A>> {
+  const stream = method(request, passedOn(caller.metadata), { deadline: caller.getDeadline() })
+  // Whoever reads is told; nobody may be reading when it is cancelled.
+  stream.on('error', () => {})
+  const cancel = (): void => stream.cancel()
+  caller.setMaxListeners(0)
+  caller.on('cancelled', cancel)
+  const messages = stream[Symbol.asyncIterator]() as AsyncIterator<A>
+  const next = async (): Promise<IteratorResult<A>> => {
+    const timer = setTimeout(() => {
+      stream.cancel()
+      stream.destroy(silent())
+    }, PEER_TIMEOUT_MS)
+    try {
+      return await messages.next()
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+  async function* all(first: IteratorResult<A>): AsyncIterable<A> {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- one message after the other
+      for (let message = first; !message.done; message = await next().catch(refused)) yield message.value
+    } finally {
+      caller.off('cancelled', cancel)
+      stream.cancel()
+    }
+  }
+  return all(await next())
+}
+
+/** What the peer says in the middle of its answer goes to the caller as it is. */
+function refused(error: Partial<ServiceError>): never {
+  throw error.code === undefined ? error : new Refusal(error.code, error.details ?? '')
+}
+
+function silent(): Error {
+  const details = `the other instance said nothing for ${PEER_TIMEOUT_MS} ms`
+  return Object.assign(new Error(details), { code: status.DEADLINE_EXCEEDED, details })
 }
 
 /** Only the token goes with it: the rest of the metadata is about the caller's own connection. */

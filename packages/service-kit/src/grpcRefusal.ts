@@ -1,5 +1,12 @@
 /** Questions that are not answered, as their caller is told: one way for all services. */
-import { Metadata, type ServerUnaryCall, type ServiceError, type sendUnaryData, status } from '@grpc/grpc-js'
+import {
+  Metadata,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceError,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js'
 import type { Logger } from './logger.ts'
 
 /** A question that cannot be answered, and why. */
@@ -56,4 +63,35 @@ export function answering<Q, A>(
     callback(null, value)
   }
   return (call, callback) => void settle(call, callback)
+}
+
+/** A handler of calls answered by a stream: goes no faster than the caller reads, and stops when the caller does. */
+export function streaming<Q, A>(
+  logger: Logger,
+  answer: (request: Q, call: ServerWritableStream<Q, A>) => AsyncIterable<A> | Promise<AsyncIterable<A>>,
+): (call: ServerWritableStream<Q, A>) => void {
+  async function run(call: ServerWritableStream<Q, A>): Promise<void> {
+    try {
+      for await (const message of await answer(call.request, call)) {
+        if (call.cancelled) return
+        if (!call.write(message)) await drained(call)
+      }
+      call.end()
+    } catch (error) {
+      if (!call.cancelled) call.emit('error', refusalStatus(error, call.getPath(), logger))
+    }
+  }
+  return (call) => void run(call)
+}
+
+function drained(call: ServerWritableStream<unknown, unknown>): Promise<void> {
+  const events = ['drain', 'cancelled', 'close', 'error']
+  return new Promise((resolve) => {
+    const done = (): void => {
+      for (const event of events) call.off(event, done)
+      resolve()
+    }
+    for (const event of events) call.on(event, done)
+    if (call.cancelled) done()
+  })
 }

@@ -36,7 +36,7 @@ export function answerExplain(
   }
 }
 
-function stepFrom(step: ExplanationStep, nameOf: NameOf): ExplainStep {
+export function stepFrom(step: ExplanationStep, nameOf: NameOf): ExplainStep {
   const [from, to] = endsOf(step)
   return {
     kind: step.kind,

@@ -7,7 +7,7 @@
  *      kept in internal.facts, and nowhere else.
  *  Q3. A fact is answered when it can be seen to count: whoever asks after the answer gets what it changed.
  */
-import { type ServerUnaryCall, status } from '@grpc/grpc-js'
+import { status } from '@grpc/grpc-js'
 import {
   type ExplainRequest,
   type ExplainResponse,
@@ -17,6 +17,8 @@ import {
   type IdentityServiceServer,
   type ListConflictsRequest,
   type ListConflictsResponse,
+  type PlanRulesRequest,
+  type PlanRulesResponse,
   type ResolveRequest,
   type ResolveResponse,
   type SubmitFactRequest,
@@ -35,6 +37,8 @@ import {
   askOwner,
   callPeer,
   grpcService,
+  streamFromPeer,
+  streaming,
   unavailable,
 } from '@tributary/service-kit'
 import type { StateView } from '@tributary/stream-runtime'
@@ -44,7 +48,9 @@ import { readIdentityRows } from '../resolver/identityTables.ts'
 import { answerConflicts } from './answerConflicts.ts'
 import { answerExplain } from './answerExplain.ts'
 import { answerIdentity } from './answerIdentity.ts'
+import { answerPlan } from './answerPlan.ts'
 import { answerResolve } from './answerResolve.ts'
+import { readPlan } from './readPlan.ts'
 import { type Asked, type IdentifierReading, readRef } from './readRef.ts'
 
 /** 1,000 refs in one call: about what a millisecond each of the one writer's time may cost. */
@@ -97,8 +103,8 @@ export function createIdentityService(options: IdentityServiceOptions): GrpcServ
       },
     }
   }
-  const ask = <Q, A>(
-    call: Pick<ServerUnaryCall<Q, unknown>, keyof Caller>,
+  const ask = <A>(
+    call: Caller,
     here: () => A,
     there: (peer: IdentityServiceClient) => Promise<A>,
   ): Promise<A> =>
@@ -136,6 +142,21 @@ export function createIdentityService(options: IdentityServiceOptions): GrpcServ
     }
   }
 
+  let planning = false
+  /** One at a time: each takes half of what the process can compute. */
+  async function* plan(request: PlanRulesRequest): AsyncGenerator<PlanRulesResponse> {
+    const found = readPlan(request, options.reading())
+    if ('problem' in found) throw new Refusal(status.INVALID_ARGUMENT, found.problem)
+    if (planning)
+      throw new Refusal(status.RESOURCE_EXHAUSTED, 'another plan is being made; ask again when it is done')
+    planning = true
+    try {
+      yield* answerPlan({ ...found.asked, rowsNow: () => begin().rows })
+    } finally {
+      planning = false
+    }
+  }
+
   const implementation: IdentityServiceServer = {
     resolve: answering<ResolveRequest, ResolveResponse>(options.logger, (request, call) => {
       const { refs } = request
@@ -167,7 +188,7 @@ export function createIdentityService(options: IdentityServiceOptions): GrpcServ
     submitFact: answering<SubmitFactRequest, SubmitFactResponse>(options.logger, async (request, call) => {
       // Made once, so that the fact is the same wherever it goes in.
       const made = request.factId === '' ? { ...request, factId: options.facts.newId() } : request
-      const answer = await ask<SubmitFactRequest, { readonly given: Promise<SubmitFactResponse> }>(
+      const answer = await ask<{ readonly given: Promise<SubmitFactResponse> }>(
         call,
         () => ({ given: submitFact(made) }),
         async (peer) => ({ given: Promise.resolve(await callPeer(peer.submitFact.bind(peer), made, call)) }),
@@ -192,6 +213,13 @@ export function createIdentityService(options: IdentityServiceOptions): GrpcServ
           return answerConflicts(rows, view, request)
         },
         (peer) => callPeer(peer.listConflicts.bind(peer), request, call),
+      ),
+    ),
+    planRules: streaming<PlanRulesRequest, PlanRulesResponse>(options.logger, (request, call) =>
+      ask<AsyncIterable<PlanRulesResponse>>(
+        call,
+        () => plan(request),
+        (peer) => streamFromPeer(peer.planRules.bind(peer), request, call),
       ),
     ),
   }

@@ -68,7 +68,7 @@ const rulesTable: TableSpec<RulesRow> = {
 
 const walkTable: TableSpec<WalkRow> = { name: 'walk', changeLog, codec: protobufCodec(WalkState) }
 
-const identifiersTable: TableSpec<IdentifierRow> = {
+export const identifiersTable: TableSpec<IdentifierRow> = {
   name: 'identifiers',
   changeLog,
   codec: protobufCodec(IdentifierState, {

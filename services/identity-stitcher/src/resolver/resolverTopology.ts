@@ -26,7 +26,7 @@ import { type Cause, publishResolution } from './publishResolution.ts'
 /** 200 identifiers at the end of a batch: some tens of milliseconds, which live evidence can wait. */
 export const WALKED_PER_BATCH = 200
 /** 2,000 a second when nothing else is to be done. */
-const WALKED_PER_TICK = 2_000
+export const WALKED_PER_TICK = 2_000
 
 /** What the resolver tells whoever counts and logs. */
 export interface ResolverObserver {

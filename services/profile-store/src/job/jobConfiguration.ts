@@ -3,6 +3,7 @@ import {
   DEFAULT_IDENTITY,
   type TraitDocument,
   type WorkspaceConfiguration,
+  blockedIds,
   canonicalJson,
   documentName,
   resolverRules,
@@ -16,7 +17,6 @@ import {
   MAX_KEPT_BYTES,
   compileAudience,
   keptBytes,
-  normaliseIdentifier,
 } from '@tributary/domain'
 import { hashText } from '../adoption.ts'
 import { type JobConfiguration } from './jobProcessor.ts'
@@ -52,7 +52,7 @@ export function jobConfiguration(
     workspace.identity,
     0,
     workspace.hashOf(workspace.identity ? documentName(workspace.identity) : DEFAULT_IDENTITY) ?? '',
-    blockedIds(workspace, ports),
+    blockedIds(workspace.identityRules, ports),
   )
   return { documents, refused, rules }
 }
@@ -68,16 +68,4 @@ function neededAggregates(
   if (document.kind !== 'Trait' || document.prefer) return undefined
   const aggregate = traitAggregate(document, hash)
   return aggregate ? [aggregate] : 'not yet: this kind of computed trait'
-}
-
-function blockedIds(
-  { identityRules }: WorkspaceConfiguration,
-  { hash, phone }: { readonly hash: HashIdentifier; readonly phone: NormalisePhone },
-): { type: string; id: string }[] {
-  return identityRules.blocked.flatMap(({ type, value }) => {
-    const rule = identityRules.types.find((each) => each.type === type)
-    if (!rule) return []
-    const normalised = normaliseIdentifier(rule.normaliser, value, phone)
-    return 'value' in normalised ? [{ type, id: hash(type, rule.normaliserVersion, normalised.value) }] : []
-  })
 }
