@@ -2,7 +2,7 @@
  * Puts the collector together. The HTTP side opens first and answers 503 until Kafka and the configuration are there:
  * a client that is told 401 drops its events, one that is told 503 keeps them.
  */
-import { hash, randomFillSync } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectClickHouse, startLogWriters } from '@tributary/clickhouse-log'
 import { type WorkspaceConfiguration, createConfigurationFeed } from '@tributary/configuration'
@@ -19,6 +19,7 @@ import {
   loadWorkspaceKey,
   phoneToE164,
 } from '@tributary/service-kit'
+import { digest } from '@tributary/sources'
 import { createCollectorMetrics } from './collectorMetrics.ts'
 import { createInFlight } from './http/inFlight.ts'
 import { startIngestServer } from './http/ingestServer.ts'
@@ -139,7 +140,7 @@ function bookPorts(settings: CollectorSettings): BookPorts {
   return {
     hashIdentifier: createIdentifierHasher(loadWorkspaceKey(settings.WORKSPACE_KEY_FILE)),
     phone: phoneToE164,
-    digest: (parts) => hash('sha256', parts.join('\0')).slice(0, 32),
+    digest,
     readSecret: (file) => loadSecretFile(settings.SECRETS_DIR, file),
     epoch: settings.LAYOUT_EPOCH,
     maxEventBytes: settings.MAX_EVENT_BYTES,

@@ -5,35 +5,17 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { type Webhook } from '../http/webhook.ts'
 import { type SourceDocument, type WorkspaceConfiguration } from '@tributary/configuration'
-import {
-  type Circumstances,
-  type EventLimits,
-  type EventMapping,
-  type HashIdentifier,
-  type NormalisePhone,
-  type PreparedMapping,
-  type PreparedRules,
-  type RecordFormat,
-  changeDataMapping,
-  cloudEventMapping,
-  defaultEventLimits,
-  prepareMapping,
-  prepareRules,
-} from '@tributary/domain'
+import { type PreparedMapping } from '@tributary/domain'
+import { type ReadingPorts, type SourceReading, sourceReading, workspaceRules } from '@tributary/sources'
 
 /** A source as its events are read. `trusted` depends on the key. */
-export interface BookedSource {
+export interface BookedSource extends SourceReading {
   readonly id: string
-  readonly circumstances: Circumstances
   /** Origins a browser may send from; undefined = any. */
   readonly origins: ReadonlySet<string> | undefined
   /** Undefined = as many as come. */
   readonly eventsPerSecond: number | undefined
   readonly disabled: boolean
-  /** For what comes as CloudEvents over HTTP. */
-  readonly cloudEvents: PreparedMapping
-  /** How the lines of an upload become events; undefined = they are events. */
-  readonly uploads: PreparedMapping | undefined
 }
 
 export interface KeyHolder {
@@ -64,14 +46,9 @@ export interface SourceBook {
   readonly problems: readonly string[]
 }
 
-export interface BookPorts {
-  readonly hashIdentifier: HashIdentifier
-  readonly phone: (value: string, region: string | undefined) => string | undefined
-  readonly digest: (parts: readonly string[]) => string
+export interface BookPorts extends ReadingPorts {
   /** Content of a mounted secret; throws when it is not there. */
   readonly readSecret: (file: string) => string
-  readonly epoch: number
-  readonly maxEventBytes: number
 }
 
 /** Before any revision exists nobody has a key. */
@@ -85,7 +62,7 @@ export const emptyBook: SourceBook = {
 
 /** Throws when the revision cannot be used; what concerns one key only is a problem in the book. */
 export function buildSourceBook(workspace: WorkspaceConfiguration, ports: BookPorts): SourceBook {
-  const rules = rulesOf(workspace, ports)
+  const rules = workspaceRules(workspace, ports)
   const problems: string[] = []
   const client = new Map<string, KeyHolder>()
   const secret: { readonly digest: Buffer; readonly holder: KeyHolder }[] = []
@@ -95,21 +72,10 @@ export function buildSourceBook(workspace: WorkspaceConfiguration, ports: BookPo
   for (const document of workspace.sources.values()) {
     const source: BookedSource = {
       id: document.id,
-      circumstances: {
-        sourceId: document.id,
-        trusted: document.kafka !== undefined || document.webhook !== undefined,
-        epoch: ports.epoch,
-        rules,
-        limits: limitsOf(document, ports.maxEventBytes),
-        zone: document.zone,
-        ...readingOf(document, ports.digest),
-        digest: ports.digest,
-      },
+      ...sourceReading(document, rules, ports),
       origins: originsOf(document),
       eventsPerSecond: document.http?.limits?.eventsPerSecond,
       disabled: document.disabled ?? false,
-      cloudEvents: cloudEventMapping(undefined, ports.digest),
-      uploads: document.http && document.map ? prepareMapping(document.map as EventMapping) : undefined,
     }
     for (const key of document.http?.keys ?? []) {
       if (key.kind === 'client') client.set(key.value, { source, trusted: false })
@@ -158,19 +124,6 @@ function webhookOf(
   return { scheme, secrets: mounted, toleranceMs: toleranceSeconds * 1000 }
 }
 
-/** Of each revision once: what they remember of identifiers outlives the re-reading of secrets. */
-const prepared = new WeakMap<WorkspaceConfiguration, PreparedRules>()
-
-function rulesOf(workspace: WorkspaceConfiguration, ports: BookPorts): PreparedRules {
-  const known = prepared.get(workspace)
-  if (known) return known
-  const { region } = workspace.workspace
-  const phone: NormalisePhone = (value) => ports.phone(value, region)
-  const rules = prepareRules(workspace.identityRules, { hashIdentifier: ports.hashIdentifier, phone })
-  prepared.set(workspace, rules)
-  return rules
-}
-
 /** Compares with every secret there is, so that the time taken says nothing. */
 function findSecret(
   secrets: readonly { readonly digest: Buffer; readonly holder: KeyHolder }[],
@@ -193,36 +146,6 @@ function storedDigest(content: string): Buffer {
 
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest()
-}
-
-/** How the records of a source become events. */
-function readingOf(
-  document: SourceDocument,
-  digest: BookPorts['digest'],
-): { readonly mapping?: PreparedMapping | undefined; readonly format?: RecordFormat } {
-  // What SDKs send needs none: over HTTP it is for uploads alone.
-  const mapping = document.map && !document.http ? prepareMapping(document.map as EventMapping) : undefined
-  const format = document.kafka?.format
-  if (format === 'cloudevents') return { format, mapping: cloudEventMapping(mapping, digest) }
-  if (format === 'debezium' || format === 'connect')
-    return { format: 'change-data', mapping: rowMapping(document, mapping, digest) }
-  return { mapping }
-}
-
-function rowMapping(
-  { id, kafka }: SourceDocument,
-  mapping: PreparedMapping | undefined,
-  digest: BookPorts['digest'],
-): PreparedMapping {
-  const onDelete = kafka?.onDelete ?? 'ignore'
-  // Neither passes the check of documents; a revision that holds one all the same is refused whole.
-  if (!mapping) throw new RangeError(`source ${id}: rows of tables need a map`)
-  if (onDelete === 'erase') throw new RangeError(`source ${id}: rows that erase are not run by this version`)
-  return changeDataMapping(mapping, { onDelete, digest })
-}
-
-function limitsOf(document: SourceDocument, maxEventBytes: number): EventLimits {
-  return { ...defaultEventLimits, maxEventBytes: document.http?.limits?.eventBytes ?? maxEventBytes }
 }
 
 function originsOf(document: SourceDocument): ReadonlySet<string> | undefined {

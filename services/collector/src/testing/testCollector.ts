@@ -1,6 +1,7 @@
-import { createHash, hash, randomFillSync, randomUUID } from 'node:crypto'
+import { createHash, randomFillSync, randomUUID } from 'node:crypto'
 import { createIdentifierHasher, createMetrics, phoneToE164 } from '@tributary/service-kit'
 import { type WorkspaceConfiguration } from '@tributary/configuration'
+import { digest } from '@tributary/sources'
 import { createCollectorMetrics } from '../collectorMetrics.ts'
 import { type InFlight, createInFlight } from '../http/inFlight.ts'
 import { type IngestServer, startIngestServer } from '../http/ingestServer.ts'
@@ -19,7 +20,7 @@ const hasher = createIdentifierHasher('a workspace key of more than 32 character
 export const testPorts: BookPorts = {
   hashIdentifier: hasher,
   phone: phoneToE164,
-  digest: (parts) => hash('sha256', parts.join('\0')).slice(0, 32),
+  digest,
   readSecret: (file) => {
     if (file !== 'web-key') throw new Error(`${file} is not mounted`)
     return `sha256:${createHash('sha256').update(TEST_SECRET).digest('hex')}\n`

@@ -11,6 +11,20 @@
 import { type IncomingMessage, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createGunzip } from 'node:zlib'
+import {
+  type Header,
+  type JudgedLine,
+  type LostLine,
+  type Row,
+  type SplitLines,
+  type WholeLine,
+  MAX_LINE_BYTES,
+  createSplitLines,
+  createSplitRows,
+  judgeLines,
+  lineOrigin,
+  readHeader,
+} from '@tributary/sources'
 import { type CollectorMetrics } from '../collectorMetrics.ts'
 import { type Answer, type AnswerCode, answerCodes, corsHeaders, refuse } from '../http/answer.ts'
 import { type InFlight } from '../http/inFlight.ts'
@@ -20,12 +34,7 @@ import { type GroupCommit, NotDurable, type WrittenPosition } from '../produce/g
 import { positionToken } from '../produce/positionToken.ts'
 import { rejectedRecords } from '../produce/rejectedRecords.ts'
 import { type KeyHolder } from '../sources/sourceBook.ts'
-import { type Header, type JudgedLine, judgeLines, lineOrigin, readHeader } from './judgeLines.ts'
-import { type LostLine, type SplitLines, type WholeLine, createSplitLines } from './splitLines.ts'
-import { type Row, createSplitRows } from './splitRows.ts'
 
-/** Longest line that is held: more than any source takes of one event (900 KiB). */
-export const MAX_LINE_BYTES = 1024 * 1024
 /** What an upload holds at most: a line, what is joined to it, and a group with its records. */
 const HELD_BYTES = 4 * MAX_LINE_BYTES
 /** Lines of one produce request: their verdicts come together. */

@@ -11,7 +11,7 @@ import {
   startTestCollector,
   workspaceOf,
 } from '../testing/index.ts'
-import { MAX_LINE_BYTES } from './answerUpload.ts'
+import { MAX_LINE_BYTES } from '@tributary/sources'
 
 let log: MemoryLog
 let collector: TestCollector

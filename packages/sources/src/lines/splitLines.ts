@@ -5,6 +5,10 @@
  *      over and counted.
  *  L2. At most `maxBytes` of an incomplete line are held. What is longer is thrown away to its end and told as such.
  */
+
+/** Longest line that is held: more than any source takes of one event (900 KiB). */
+export const MAX_LINE_BYTES = 1024 * 1024
+
 export interface WholeLine {
   readonly number: number
   /** Without the line break; a view of memory that is the caller's until the next call. */

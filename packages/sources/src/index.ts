@@ -1,0 +1,5 @@
+export * from './sourceReading.ts'
+export * from './digest.ts'
+export * from './lines/splitLines.ts'
+export * from './lines/splitRows.ts'
+export * from './lines/judgeLines.ts'
