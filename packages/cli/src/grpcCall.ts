@@ -5,6 +5,8 @@ import {
   type ChannelCredentials,
   type Client,
   type ClientOptions,
+  type ClientReadableStream,
+  type Metadata,
   type ServiceError,
 } from '@grpc/grpc-js'
 import { bearerCredentials, callUnary, createGrpcChannelOptions } from '@tributary/service-kit'
@@ -23,12 +25,55 @@ type ClientClass<C extends Client> = new (
 type Unary<Q, A> = Parameters<typeof callUnary<Q, A>>[0]
 
 /** One question to a service: connects, asks, closes; failures become sentences. */
-export async function ask<C extends Client, Q, A>(
+export function ask<C extends Client, Q, A>(
   target: GrpcTarget,
   service: string,
   Client: ClientClass<C>,
   method: (client: C) => Unary<Q, A>,
   request: Q,
+): Promise<A> {
+  return connected(target, service, Client, (client, metadata) =>
+    callUnary(method(client), request, { deadlineMs: DEADLINE_MS, metadata }),
+  )
+}
+
+/** One question that is answered by a stream of messages, which may take as long as it never pauses for too long. */
+export function askStream<C extends Client, Q, A>(
+  target: GrpcTarget,
+  service: string,
+  Client: ClientClass<C>,
+  method: (client: C) => (request: Q, metadata: Metadata) => ClientReadableStream<A>,
+  request: Q,
+  options: { readonly onMessage: (message: A) => void; readonly interrupted: AbortSignal },
+): Promise<void> {
+  return connected(target, service, Client, async (client, metadata) => {
+    const stream = method(client)(request, metadata)
+    const cancel = (): void => stream.cancel()
+    const silent = (): void => {
+      stream.destroy(Object.assign(new Error('silent'), { code: status.DEADLINE_EXCEEDED }))
+      cancel()
+    }
+    options.interrupted.addEventListener('abort', cancel)
+    let timer = setTimeout(silent, DEADLINE_MS)
+    stream.on('error', () => {})
+    try {
+      for await (const message of stream) {
+        clearTimeout(timer)
+        timer = setTimeout(silent, DEADLINE_MS)
+        options.onMessage(message as A)
+      }
+    } finally {
+      clearTimeout(timer)
+      options.interrupted.removeEventListener('abort', cancel)
+    }
+  })
+}
+
+async function connected<C extends Client, A>(
+  target: GrpcTarget,
+  service: string,
+  Client: ClientClass<C>,
+  use: (client: C, metadata: Metadata) => Promise<A>,
 ): Promise<A> {
   const token = target.tokenFile === undefined ? undefined : tokenIn(target.tokenFile)
   const channel =
@@ -37,10 +82,7 @@ export async function ask<C extends Client, Q, A>(
       : credentials.createSsl(fileIn(target.tlsCaFile))
   const client = new Client(target.address, channel, createGrpcChannelOptions())
   try {
-    return await callUnary(method(client), request, {
-      deadlineMs: DEADLINE_MS,
-      metadata: bearerCredentials(token),
-    })
+    return await use(client, bearerCredentials(token))
   } catch (error) {
     throw new CommandError(grpcSentence(error as ServiceError, service, target))
   } finally {

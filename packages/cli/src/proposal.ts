@@ -15,6 +15,7 @@ import {
   type Plan,
 } from '@tributary/configuration'
 import type { Revision } from '@tributary/contracts/generated/tributary/config/v1/revision'
+import type { IdentityPlan } from './askIdentityPlan.ts'
 import { CommandError, type Context } from './context.ts'
 import { counted } from './output/table.ts'
 import { problemsOf, readDocuments, refuseProblems } from './readDocuments.ts'
@@ -34,6 +35,8 @@ export interface PlanFile {
   readonly parent: number
   readonly documents: RevisionDocuments
   readonly plan: Plan
+  /** Who would have merged, split and been renamed when it was made. */
+  readonly identity?: IdentityPlan
 }
 
 export interface ProposalFlags {

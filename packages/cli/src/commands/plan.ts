@@ -2,16 +2,18 @@ import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { heldRevision } from '@tributary/configuration'
+import { askIdentityPlan, type IdentityPlanFlags } from '../askIdentityPlan.ts'
 import { loadRevisions } from '../configurationAccess.ts'
 import type { ConnectionFlags } from '../connections.ts'
 import type { Context, ExitCode } from '../context.ts'
 import { withDoor, type OpenDoor } from '../withDoor.ts'
-import { withJson, withKafka, withSubstitutions } from '../options.ts'
+import { wholeNumber, withJson, withKafka, withSubstitutions } from '../options.ts'
+import { identityPlanText } from '../output/identityPlanText.ts'
 import { createPaint } from '../output/paint.ts'
 import { planText } from '../output/planText.ts'
 import { PLAN_FORMAT, proposeFiles, type PlanFile, type ProposalFlags } from '../proposal.ts'
 
-interface Flags extends ConnectionFlags, ProposalFlags {
+interface Flags extends ConnectionFlags, ProposalFlags, IdentityPlanFlags {
   readonly json?: true
   readonly out?: string
 }
@@ -27,6 +29,13 @@ export function planCommand(
     .description('show what applying a folder would change, and change nothing')
     .argument('<dir>', 'folder, or one file, with YAML documents')
     .option('--out <file>', 'keep the plan, to be applied exactly so: tributary apply <file>')
+    .option('--address <host:port>', 'address of the identity-stitcher (or IDENTITY_STITCHER_GRPC)')
+    .option(
+      '--samples <number>',
+      'at most so many samples of who would merge, split, be renamed',
+      wholeNumber,
+      10,
+    )
     .option('--prune', 'plan to delete what is in force, managed by files, and not in the folder')
     .action(async (dir: string, flags: Flags) => done(await plan(context, dir, flags, open)))
   withKafka(withSubstitutions(withJson(command)))
@@ -36,15 +45,22 @@ async function plan(context: Context, dir: string, flags: Flags, open: OpenDoor)
   return withDoor(context, flags, open, async (door) => {
     const held = heldRevision(await loadRevisions(door))
     const proposal = proposeFiles(context, dir, held, flags)
+    const identity = await askIdentityPlan(context, proposal, flags)
     if (flags.out !== undefined) {
-      const file: PlanFile = { format: PLAN_FORMAT, parent: proposal.plan.parent, ...proposal }
+      const file: PlanFile = {
+        format: PLAN_FORMAT,
+        parent: proposal.plan.parent,
+        ...proposal,
+        ...(identity && { identity }),
+      }
       writeFileSync(resolve(context.cwd, flags.out), `${JSON.stringify(file, null, 2)}\n`)
     }
-    context.out(
-      flags.json
-        ? JSON.stringify(proposal.plan, null, 2)
-        : planText(proposal.plan, createPaint(context.colour)),
-    )
+    const paint = createPaint(context.colour)
+    if (flags.json) context.out(JSON.stringify({ ...proposal.plan, ...(identity && { identity }) }, null, 2))
+    else {
+      context.out(planText(proposal.plan, paint))
+      if (identity) context.out(`\n${identityPlanText(identity, paint)}`)
+    }
     if (proposal.plan.counts.refused > 0) return 1
     return proposal.plan.changes.length > 0 ? 2 : 0
   })
