@@ -157,9 +157,9 @@ export function admitEvent(
   if (!isJsonObject(item.value)) return rejected(item, 'not_an_object', 'an event is a JSON object')
 
   let event: JsonObject = item.value
-  let exact = (): Json => parseExact(item.text)
+  let exact = (): Json => parseExact(item.text())
   let payload: Uint8Array | undefined
-  if (mapping || shared.parts || (mayNeedCanonicalising(item.text) && !isCanonical(item.value))) {
+  if (mapping || shared.parts || !(item.canonical || isCanonicalItem(item))) {
     const derived = derive(exact(), mapping, shared.parts, arrival.key)
     if ('problem' in derived) return rejected(item, derived.code ?? 'does_not_map', derived.problem)
     event = derived.event
@@ -227,9 +227,13 @@ export function admitEvent(
   return { accepted, ignored }
 }
 
+function isCanonicalItem(item: ReceivedItem): boolean {
+  return !mayNeedCanonicalising(item.text()) || isCanonical(item.value)
+}
+
 function rejected(item: ReceivedItem, code: RejectionCode, message: string): Verdict {
   const messageId = isJsonObject(item.value)
-    ? messageIdOf(item.value, () => parseExact(item.text))
+    ? messageIdOf(item.value, () => parseExact(item.text()))
     : undefined
   return { rejected: { code, message, ...(messageId !== undefined && { messageId }) } }
 }

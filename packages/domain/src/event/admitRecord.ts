@@ -1,6 +1,6 @@
 import { type Circumstances, type Verdict, admitEvent } from './admitEvent.ts'
 import { composeCloudEvent } from './cloudEvent.ts'
-import { type Decode, readSingle } from './readBody.ts'
+import { type BodyText, readSingle } from './readBody.ts'
 
 /** A record of a Kafka source. */
 export interface SourceRecord {
@@ -16,9 +16,13 @@ export interface SourceRecord {
 
 /**
  * One record of a Kafka source as an event. A record without a message id gets one from its position, so that the
- * same record read twice is the same event.
+ * same record read twice is the same event. `textOf` reads its value faster than the domain can by itself.
  */
-export function admitRecord(record: SourceRecord, circumstances: Circumstances, decode?: Decode): Verdict {
+export function admitRecord(
+  record: SourceRecord,
+  circumstances: Circumstances,
+  textOf?: (value: Uint8Array) => BodyText,
+): Verdict {
   const { topic, partition, offset } = record
   if (record.value === null)
     return circumstances.format === 'change-data'
@@ -26,20 +30,23 @@ export function admitRecord(record: SourceRecord, circumstances: Circumstances, 
       : { rejected: { code: 'empty_record', message: 'the record has a key alone: no value to read' } }
   const structured =
     circumstances.format === 'cloudevents' ? structuredRecord(record, record.value) : undefined
-  const item = structured ? readSingle(structured) : readSingle(record.value, decode)
+  const text = structured ? undefined : textOf?.(record.value)
+  // A mapping looks at all of an event.
+  const wanted = text?.isUtf8 && !circumstances.mapping ? circumstances.rules.wanted : undefined
+  const item = readSingle(structured ?? record.value, text?.decode, wanted)
   if ('code' in item) return { rejected: { code: 'invalid_json', message: item.message } }
   const position = [topic, String(partition), String(offset)]
   return admitEvent(item, circumstances, {
     origin: recordOrigin(record),
     receivedMs: recordTimeMs(record.timestampMs),
     newMessageId: () => circumstances.digest(position),
-    key: record.key ? text(record.key) : undefined,
+    key: record.key ? textOfBytes(record.key) : undefined,
   })
 }
 
 const utf8 = new TextDecoder()
 
-function text(value: Uint8Array | string): string {
+function textOfBytes(value: Uint8Array | string): string {
   return typeof value === 'string' ? value : utf8.decode(value)
 }
 
@@ -50,8 +57,8 @@ function structuredRecord({ headers = {} }: SourceRecord, value: Uint8Array): Ui
   for (const [name, given] of Object.entries(headers)) {
     const lower = name.toLowerCase()
     if (given === undefined) continue
-    if (lower === 'content-type') contentType = text(given)
-    else if (lower.startsWith('ce_')) attributes[lower.slice(3)] = text(given)
+    if (lower === 'content-type') contentType = textOfBytes(given)
+    else if (lower.startsWith('ce_')) attributes[lower.slice(3)] = textOfBytes(given)
   }
   if (contentType?.toLowerCase().startsWith('application/cloudevents')) return undefined
   if (attributes['id'] === undefined && attributes['specversion'] === undefined) return undefined

@@ -15,6 +15,8 @@ import { type NormaliseFailure, type NormalisePhone, normaliseIdentifier } from 
 import { type Path, parsePath, readPath } from './path.ts'
 import { type IsPlaceholder, createIsPlaceholder } from './placeholder.ts'
 import { type RecentlySeen, createRecentlySeen } from './recentlySeen.ts'
+import { type Wanted } from './wanted.ts'
+import { wantedOfEvent } from './wantedOfEvent.ts'
 
 export interface EventIdentifier {
   readonly type: string
@@ -53,6 +55,8 @@ export interface PreparedRules {
   readonly isPlaceholder: IsPlaceholder
   readonly hashIdentifier: HashIdentifier
   readonly phone: NormalisePhone
+  /** All that a verdict under these rules asks of an event. */
+  readonly wanted: Wanted
 }
 
 interface PreparedType {
@@ -99,7 +103,8 @@ export function prepareRules(
       seen: createRecentlySeen(REMEMBERED_TEXTS),
     }
   })
-  return { hash: rules.hash, types, isPlaceholder: createIsPlaceholder(rules.placeholders), ...ports }
+  const wanted = wantedOfEvent([...types.flatMap(({ paths }) => paths), EXTERNAL_IDS])
+  return { hash: rules.hash, types, isPlaceholder: createIsPlaceholder(rules.placeholders), wanted, ...ports }
 }
 
 /**
@@ -184,8 +189,10 @@ function readIdentifier(
   if (text.length > MAX_REMEMBERED_LENGTH) return identifierOf(text, type, prepared)
   const seen = type.seen.get(text)
   if (seen) return seen
-  const read = identifierOf(text, type, prepared)
-  type.seen.set(text, read)
+  // A copy: the text may be a view of a whole body, which would be remembered with it.
+  const own = ` ${text}`.slice(1)
+  const read = identifierOf(own, type, prepared)
+  type.seen.set(own, read)
   return read
 }
 

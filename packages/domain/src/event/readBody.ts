@@ -6,15 +6,21 @@
  */
 import { parseExact } from './exactJson.ts'
 import { type Json, type JsonObject, setOwn } from './json.ts'
+import { skimJson } from './skimJson.ts'
 import { type Slice, type SliceProblem, sliceArray, sliceObject, sliceValue, skipSpace } from './sliceJson.ts'
+import { type Wanted } from './wanted.ts'
 
 /** One event as it stands in the body. */
 export interface ReceivedItem {
   /** Its own bytes, a view into the body. */
   readonly bytes: Uint8Array
-  readonly text: string
+  /** As JSON.parse gives it; when it was skimmed, what was wanted of it. */
   readonly value: Json
   readonly depth: number
+  /** Nothing in it has to be made canonical: this is known of what was skimmed. */
+  readonly canonical: boolean
+  /** All of it. */
+  readonly text: () => string
 }
 
 export interface ReceivedBody {
@@ -35,37 +41,57 @@ export interface BodyProblem {
 /** Bytes of a range as text; what is no UTF-8 becomes U+FFFD, a byte order mark stays. */
 export type Decode = (bytes: Uint8Array, start: number, end: number) => string
 
+/** One body, as text. */
+export interface BodyText {
+  readonly decode: Decode
+  /** All of it is UTF-8, so that it may be skimmed. */
+  readonly isUtf8: boolean
+}
+
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const decodeUtf8: Decode = (bytes, start, end) => decoder.decode(bytes.subarray(start, end))
 
-/** One JSON value of any kind: a single event, or the value of a Kafka record. */
-export function readSingle(body: Uint8Array, decode: Decode = decodeUtf8): ReceivedItem | BodyProblem {
-  const slice = sliceValue(body, startOf(body))
+/**
+ * One JSON value of any kind: a single event, or the value of a Kafka record. Given `wanted`, it is skimmed where that
+ * can be; the body must be UTF-8 then.
+ */
+export function readSingle(
+  body: Uint8Array,
+  decode: Decode = decodeUtf8,
+  wanted?: Wanted,
+): ReceivedItem | BodyProblem {
+  const start = startOf(body)
+  const skimmed = wanted && skimItem(body, start, decode, wanted)
+  if (skimmed && skipSpace(body, skimmed.end) === body.length) return skimmed
+  const slice = sliceValue(body, start)
   if ('problem' in slice) return invalidJson(slice)
   const end = skipSpace(body, slice.end)
   if (end !== body.length) return invalidJson({ problem: 'there is more after the JSON value', at: end })
   return parseItem(body, slice, decode)
 }
 
-/** `{"batch": [...], ...}`. */
+/** `{"batch": [...], ...}`. Given `wanted`, its elements are skimmed where that can be; the body must be UTF-8 then. */
 export function readBatch(
   body: Uint8Array,
   limits: { readonly maxItems: number },
   decode: Decode = decodeUtf8,
+  wanted?: Wanted,
 ): ReceivedBody | BodyProblem {
   const start = startOf(body)
   if (start < body.length && body[start] !== 0x7b)
     return { code: 'invalid_body', message: 'a batch is a JSON object with an array called "batch"' }
 
-  let slices: readonly Slice[] | undefined
+  let elements: readonly (SkimmedItem | Slice)[] | undefined
+  const read = (bytes: Uint8Array, at: number): SkimmedItem | Slice | SliceProblem =>
+    (wanted && skimItem(bytes, at, decode, wanted)) ?? sliceValue(bytes, at)
   let twice = false
   let tooMany = false
   const whole = sliceObject(body, start, (key, at) => {
     if (body[at] !== 0x5b || keyText(body, key, decode) !== 'batch') return undefined
-    if (slices) twice = true
-    const array = sliceArray(body, at, limits.maxItems)
+    if (elements) twice = true
+    const array = sliceArray(body, at, limits.maxItems, read)
     if ('problem' in array) tooMany = array.problem.startsWith('more than')
-    else slices = array.items
+    else elements = array.items
     return array
   })
   if (tooMany)
@@ -90,11 +116,11 @@ export function readBatch(
     if (key === 'context' || key === 'integrations') sharedBytes += member.value.end - member.value.start
     setOwn(envelope, key, value)
   }
-  if (!slices) return { code: 'invalid_body', message: 'there is no array called "batch"' }
+  if (!elements) return { code: 'invalid_body', message: 'there is no array called "batch"' }
 
   const items: ReceivedItem[] = []
-  for (const slice of slices) {
-    const item = parseItem(body, slice, decode)
+  for (const element of elements) {
+    const item = 'bytes' in element ? element : parseItem(body, element, decode)
     if ('code' in item) return item
     items.push(item)
   }
@@ -129,12 +155,25 @@ export function readArray(
   return items
 }
 
+interface SkimmedItem extends ReceivedItem {
+  readonly end: number
+}
+
+function skimItem(body: Uint8Array, start: number, decode: Decode, wanted: Wanted): SkimmedItem | undefined {
+  const skimmed = skimJson(body, start, wanted, decode)
+  if (!skimmed) return undefined
+  const { value, depth, end } = skimmed
+  const bytes = body.subarray(start, end)
+  return { bytes, value, depth, canonical: true, text: () => decode(body, start, end), end }
+}
+
 function parseItem(body: Uint8Array, slice: Slice, decode: Decode): ReceivedItem | BodyProblem {
   const text = decode(body, slice.start, slice.end)
   const value = parse(text)
   if (value === undefined)
     return invalidJson({ problem: 'no JSON in the value that begins', at: slice.start })
-  return { bytes: body.subarray(slice.start, slice.end), text, value, depth: slice.depth }
+  const bytes = body.subarray(slice.start, slice.end)
+  return { bytes, value, depth: slice.depth, canonical: false, text: () => text }
 }
 
 /** After the byte order mark, if there is one, and white space. */

@@ -129,18 +129,22 @@ function sliceNested(bytes: Uint8Array, at: number): Slice | SliceProblem {
   return { problem: 'an object or array is never closed', at: length }
 }
 
-/** The elements of the array that opens at `at`; `more` elements than `max` are a problem. */
-export function sliceArray(
+/**
+ * The elements of the array that opens at `at`; more elements than `max` are a problem. `read` may make more of an element
+ * than its slice, as long as that says where it ends.
+ */
+export function sliceArray<Element extends { readonly end: number } = Slice>(
   bytes: Uint8Array,
   at: number,
   max: number,
-): { items: Slice[]; end: number } | SliceProblem {
+  read: (bytes: Uint8Array, at: number) => Element | Slice | SliceProblem = sliceValue,
+): { items: (Element | Slice)[]; end: number } | SliceProblem {
   if (bytes[at] !== OPEN_ARRAY) return { problem: 'not an array', at }
-  const items: Slice[] = []
+  const items: (Element | Slice)[] = []
   let i = skipSpace(bytes, at + 1)
   if (bytes[i] === CLOSE_ARRAY) return { items, end: i + 1 }
   for (;;) {
-    const item = sliceValue(bytes, i)
+    const item = read(bytes, i)
     if ('problem' in item) return item
     if (items.length === max) return { problem: `more than ${max} elements`, at: i }
     items.push(item)

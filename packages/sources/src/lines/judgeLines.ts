@@ -111,5 +111,5 @@ function rowItem(
     const cell = cells[index]
     if (cell !== undefined) setOwn(value, name, cell)
   }
-  return { bytes, text: JSON.stringify(value), value, depth: 1 }
+  return { bytes, value, depth: 1, canonical: false, text: () => JSON.stringify(value) }
 }

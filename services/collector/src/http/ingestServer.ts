@@ -214,10 +214,8 @@ async function answerRoute(
     route.kind === 'webhook' ? delivered(book, route.source, request, body, receivedMs) : undefined
   if (delivery && 'refused' in delivery) return delivery.refused
 
-  const events = readEvents(route, body, request.headers, {
-    maxEvents: options.maxBatchEvents,
-    maxDepth: defaultEventLimits.maxDepth,
-  })
+  const most = { maxEvents: options.maxBatchEvents, maxDepth: defaultEventLimits.maxDepth }
+  const events = readEvents(route, body, request.headers, most, book.wanted)
   if ('refused' in events) return events.refused
   const holder = early ?? holderOf(book, keyInBody(events.envelope), request)
   if ('refused' in holder) return holder.refused

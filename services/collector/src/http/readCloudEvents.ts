@@ -33,7 +33,7 @@ export function readCloudEvents(
       message: `no CloudEvent: send ${STRUCTURED}+json, ${BATCH}+json, or ce- headers`,
     }
   const whole = Buffer.from(composeCloudEvent(attributes, contentType, body, (bytes) => base64(bytes)))
-  return one(readSingle(whole, bodyText(whole)))
+  return one(readSingle(whole, bodyText(whole).decode))
 }
 
 function one(item: ReceivedItem | BodyProblem): readonly ReceivedItem[] | BodyProblem {

@@ -6,6 +6,7 @@ import {
   type JsonObject,
   type ReceivedItem,
   type Verdict,
+  type Wanted,
   admitBatch,
   isJsonObject,
   readBatch,
@@ -35,24 +36,27 @@ export interface EventsRead {
 
 export type EventRoute = Extract<Route, { kind: 'batch' | 'single' | 'cloudevents' | 'webhook' }>
 
+/** Given `wanted`, that and no more is built of each event, where nothing else can be asked for. */
 export function readEvents(
   route: EventRoute,
   body: Buffer,
   headers: IncomingHttpHeaders,
   limits: { readonly maxEvents: number; readonly maxDepth: number },
+  wanted?: Wanted,
 ): EventsRead | { readonly refused: Answer } {
-  const decode = bodyText(body)
+  const { decode, isUtf8 } = bodyText(body)
   if (route.kind === 'cloudevents') {
     const items = readCloudEvents(body, headers, { maxItems: limits.maxEvents * SURPLUS }, decode)
     return 'code' in items ? refused(items) : { items, envelope: {}, isBatch: false }
   }
   if (route.kind === 'single' || route.kind === 'webhook') {
-    const item = readSingle(body, decode)
+    // A webhook is mapped, and a mapping looks at all of it.
+    const item = readSingle(body, decode, isUtf8 && route.kind === 'single' ? wanted : undefined)
     if ('code' in item) return refused(item)
     if (!isJsonObject(item.value)) return { refused: refuse('invalid_body', 'an event is a JSON object') }
     return { items: [item], envelope: item.value, isBatch: false }
   }
-  const batch = readBatch(body, { maxItems: limits.maxEvents * SURPLUS }, decode)
+  const batch = readBatch(body, { maxItems: limits.maxEvents * SURPLUS }, decode, isUtf8 ? wanted : undefined)
   if ('code' in batch) return refused(batch)
   // The context of an event is its second level.
   if (batch.envelopeDepth >= limits.maxDepth)

@@ -5,7 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { type Webhook } from '../http/webhook.ts'
 import { type SourceDocument, type WorkspaceConfiguration } from '@tributary/configuration'
-import { type PreparedMapping } from '@tributary/domain'
+import { type PreparedMapping, type Wanted } from '@tributary/domain'
 import { type ReadingPorts, type SourceReading, sourceReading, workspaceRules } from '@tributary/sources'
 
 /** A source as its events are read. `trusted` depends on the key. */
@@ -44,6 +44,8 @@ export interface SourceBook {
   readonly webhooks: ReadonlyMap<string, WebhookSource>
   /** What could not be used, for the log: a secret that is not mounted, for example. */
   readonly problems: readonly string[]
+  /** All that a verdict asks of an event that is not mapped; undefined before the first revision. */
+  readonly wanted: Wanted | undefined
 }
 
 export interface BookPorts extends ReadingPorts {
@@ -58,6 +60,7 @@ export const emptyBook: SourceBook = {
   kafka: [],
   webhooks: new Map(),
   problems: [],
+  wanted: undefined,
 }
 
 /** Throws when the revision cannot be used; what concerns one key only is a problem in the book. */
@@ -103,6 +106,7 @@ export function buildSourceBook(workspace: WorkspaceConfiguration, ports: BookPo
     kafka,
     webhooks,
     problems,
+    wanted: rules.wanted,
   }
 }
 

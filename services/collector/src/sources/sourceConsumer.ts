@@ -18,6 +18,7 @@ import {
   recordTimeMs,
 } from '@tributary/domain'
 import { type CollectorMetrics } from '../collectorMetrics.ts'
+import { bodyText } from '../http/bodyText.ts'
 import { eventRecord } from '../produce/eventRecord.ts'
 import { type GroupCommit, NotDurable } from '../produce/groupCommit.ts'
 import { type OutgoingRecord } from '../produce/outgoing.ts'
@@ -42,9 +43,6 @@ export interface SourceConsumerOptions {
   readonly retryMs?: number
 }
 
-const decode = (bytes: Uint8Array, start: number, end: number): string =>
-  (bytes as Buffer).toString('utf8', start, end)
-
 /** Makes a batch durable. False when it was given up because the partition is no longer ours. */
 export async function takeBatch(
   source: KafkaSource,
@@ -58,7 +56,7 @@ export async function takeBatch(
   let bytes = 0
   for (const record of batch.records) {
     const received = { ...record, topic, partition }
-    const verdict = admitRecord(received, source.circumstances, decode)
+    const verdict = admitRecord(received, source.circumstances, bodyText)
     verdicts.push(verdict)
     bytes += record.value?.length ?? 0
     if ('accepted' in verdict) outgoing.push(eventRecord(verdict.accepted, partitions))
