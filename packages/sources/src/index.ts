@@ -1,4 +1,5 @@
 export * from './sourceReading.ts'
+export * from './deliveryMapping.ts'
 export * from './digest.ts'
 export * from './lines/splitLines.ts'
 export * from './lines/splitRows.ts'

@@ -61,6 +61,14 @@ export function sourceReading(
   }
 }
 
+/** How the lines of an upload are read. `trusted` is that of the key. */
+export function uploadCircumstances(
+  { circumstances, uploads }: SourceReading,
+  trusted: boolean,
+): Circumstances {
+  return { ...circumstances, trusted, mapping: uploads ?? circumstances.mapping }
+}
+
 /** Of each revision once: what they remember of identifiers outlives the re-reading of secrets. */
 const prepared = new WeakMap<WorkspaceConfiguration, PreparedRules>()
 

@@ -24,6 +24,9 @@ export const rejectionCodes = {
 
 export type RejectionCode = keyof typeof rejectionCodes
 
+/** Nothing is wrong with these: their source leaves them out. They are rejects so that the ledger balances. */
+export const leftOutCodes: ReadonlySet<RejectionCode> = new Set(['change_left_out', 'no_mapped_change'])
+
 export interface Rejection {
   readonly code: RejectionCode
   /** What is wrong with this event, for the person who sent it. */

@@ -41,6 +41,11 @@ export function lineOrigin(uploadId: string, line: number): string {
   return `http:${uploadId}:${line}`
 }
 
+/** Of a line of a named upload that has none of its own: the same file sent again counts once. */
+export function uploadMessageId(circumstances: Circumstances, upload: string, line: number): string {
+  return circumstances.digest(['upload', circumstances.sourceId, upload, String(line)])
+}
+
 const decode = (bytes: Uint8Array, start: number, end: number): string =>
   (bytes as Buffer).toString('utf8', start, end)
 

@@ -12,6 +12,7 @@
 import { type IncomingMessage, STATUS_CODES, type Server, type ServerResponse, createServer } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { defaultEventLimits, originOf } from '@tributary/domain'
+import { deliveryMapping } from '@tributary/sources'
 import { type CollectorMetrics } from '../collectorMetrics.ts'
 import { eventRecord } from '../produce/eventRecord.ts'
 import { type GroupCommit, NotDurable } from '../produce/groupCommit.ts'
@@ -25,7 +26,7 @@ import { type EventRoute, type EventsRead, judgeEvents, readEvents } from './rea
 import { createRateLimits, type RateLimits } from './rateLimits.ts'
 import { readRequestBody } from './readRequestBody.ts'
 import { type Route, findRoute } from './route.ts'
-import { deliveryMapping, verifyWebhook } from './webhook.ts'
+import { verifyWebhook } from './webhook.ts'
 import { keyInBody, keysInRequest } from './writeKey.ts'
 import { answerUpload } from '../upload/answerUpload.ts'
 

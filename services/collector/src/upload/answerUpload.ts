@@ -24,6 +24,8 @@ import {
   judgeLines,
   lineOrigin,
   readHeader,
+  uploadCircumstances,
+  uploadMessageId,
 } from '@tributary/sources'
 import { type CollectorMetrics } from '../collectorMetrics.ts'
 import { type Answer, type AnswerCode, answerCodes, corsHeaders, refuse } from '../http/answer.ts'
@@ -98,17 +100,14 @@ export async function answerUpload(
   const parameters = new URLSearchParams(query)
   const name = parameters.get('upload')
   const uploadId = options.newId()
-  const { circumstances } = holder.source
+  const circumstances = uploadCircumstances(holder.source, holder.trusted)
   const upload: Upload = {
     holder,
     kind,
     uploadId,
-    circumstances: { ...circumstances, trusted: holder.trusted, mapping: uploads ?? circumstances.mapping },
+    circumstances,
     quiet: parameters.get('verdicts') === 'bad',
-    messageIdOf: (line) =>
-      name === null
-        ? options.newId()
-        : circumstances.digest(['upload', holder.source.id, name, String(line)]),
+    messageIdOf: (line) => (name === null ? options.newId() : uploadMessageId(circumstances, name, line)),
     tally: { lines: 0, accepted: 0, rejected: 0, refused: 0, positions: new Map() },
   }
   const { tally } = upload
