@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS {{database}}.delivery_outcomes {{on_cluster}}
   sync LowCardinality(String) COMMENT 'Id of the sync',
   profile_id String COMMENT 'Profile it is about' CODEC(ZSTD(1)),
   change_id String COMMENT 'ce_id of the change that caused the delivery' CODEC(ZSTD(1)),
-  kind LowCardinality(String) COMMENT 'delivered, retry, dead, filtered',
+  kind LowCardinality(String) COMMENT 'delivered, retry, dead, filtered, redriven, discarded',
   attempt UInt32 COMMENT 'Number of the try, 1 at first; 0 when nothing was tried' CODEC(ZSTD(1)),
   status UInt32 COMMENT 'HTTP status of the answer; 0 without one' CODEC(ZSTD(1)),
   code LowCardinality(String) COMMENT 'Stable code',

@@ -36,7 +36,13 @@ async function startInstances(tasks: FakeTasks, partitions: number, count: numbe
       port: 0,
       services: createDeliveryServices({
         partitions,
-        view: (partition) => (partition % count === index ? tasks.view(partition) : undefined),
+        tasks: {
+          view: (partition) => (partition % count === index ? tasks.view(partition) : undefined),
+          inject: (partition, value) => partition % count === index && tasks.inject(partition, value),
+        },
+        configuration: () => undefined,
+        sender: { blocked: () => undefined, send: async () => ({ kind: 'status', status: 200 }) },
+        clock: () => 0,
         instances: { nodeId: `n${index}`, peers },
         owners: {
           ownerOf: async (partition) => ({

@@ -1,6 +1,7 @@
 /**
  * DeliveryService: what is not delivered yet, from the committed state of all partitions, whichever instance owns them;
- * and DeliveryPeerService, which is how an instance asks another for its partitions.
+ * and DeliveryPeerService, which is how an instance asks another for its partitions. What people decide about
+ * deliveries is in operations/.
  */
 import type { ServerUnaryCall } from '@grpc/grpc-js'
 import {
@@ -11,17 +12,13 @@ import {
   type PendingDelivery,
 } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import {
-  type DeliveryPeerServiceClient,
   type DeliveryPeerServiceServer,
   DeliveryPeerServiceService,
   type ListPartitionsRequest,
   type ListPartitionsResponse,
 } from '@tributary/contracts/generated/tributary/delivery/v1/delivery_peers'
 import {
-  type AskOwnersOptions,
   type GrpcService,
-  type Logger,
-  type OwnerLookup,
   Refusal,
   answering,
   askOwners,
@@ -30,8 +27,10 @@ import {
   grpcStatus,
   unavailable,
 } from '@tributary/service-kit'
-import type { StateView } from '@tributary/stream-runtime'
+import type { DeliveryTasks } from './delivery/dispatcher.ts'
 import { everythingOf, queueTable } from './delivery/queueRows.ts'
+import { type OperateOptions, createOperations } from './operations/operate.ts'
+import { createPartitionOperations } from './operations/partitionOperations.ts'
 
 const DEFAULT_LIMIT = 100
 /** With bodies of up to some kilobytes an answer stays under gRPC's message size. */
@@ -42,18 +41,22 @@ const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 const ROW_BYTES = 500
 const DELIVERIES = 'the deliveries'
 
-export interface DeliveryServicesOptions {
-  /** Of the deliveries, in all. */
-  readonly partitions: number
-  /** Committed state of a partition that is here. */
-  readonly view: (partition: number) => StateView | undefined
-  readonly instances: AskOwnersOptions<DeliveryPeerServiceClient>
-  readonly owners: OwnerLookup
-  readonly logger: Logger
+export interface DeliveryServicesOptions extends Pick<
+  OperateOptions,
+  'partitions' | 'instances' | 'owners' | 'configuration' | 'sender' | 'clock' | 'logger'
+> {
+  /** The tasks of this process: their committed state is what is answered from. */
+  readonly tasks: Pick<DeliveryTasks, 'view' | 'inject'>
 }
 
 export function createDeliveryServices(options: DeliveryServicesOptions): GrpcService[] {
-  const { view, logger } = options
+  const { logger } = options
+  const view = (partition: number) => options.tasks.view(partition)
+  const operations = createOperations({
+    ...options,
+    has: (partition) => view(partition) !== undefined,
+    here: createPartitionOperations(options.tasks, options.clock),
+  })
   const all = Array.from({ length: options.partitions }, (_, partition) => partition)
 
   function here(partitions: readonly number[], destination: string, limit: number): PendingDelivery[] {
@@ -86,6 +89,7 @@ export function createDeliveryServices(options: DeliveryServicesOptions): GrpcSe
   }
 
   const service: DeliveryServiceServer = {
+    ...operations.service,
     listDeliveries: answering<ListDeliveriesRequest, ListDeliveriesResponse>(
       logger,
       async (request, call) => {
@@ -96,6 +100,7 @@ export function createDeliveryServices(options: DeliveryServicesOptions): GrpcSe
     ),
   }
   const peerService: DeliveryPeerServiceServer = {
+    ...operations.peerService,
     listPartitions: answering<ListPartitionsRequest, ListPartitionsResponse>(logger, (request) => {
       const { destinationId, limit } = checked(request)
       const deliveries = inOrder(here(request.partitions, destinationId, limit)).slice(0, limit)

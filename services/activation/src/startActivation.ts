@@ -26,7 +26,7 @@ import {
 } from '@tributary/stream-runtime'
 import { createDispatchObserver } from './delivery/dispatchObserver.ts'
 import { type Dispatcher, type Sender, createDispatcher } from './delivery/dispatcher.ts'
-import { type Answered, createDeliveryTopology } from './delivery/deliveryTopology.ts'
+import { type Injected, createDeliveryTopology } from './delivery/deliveryTopology.ts'
 import { registerPendingMetric } from './delivery/pendingMetric.ts'
 import { createDeliveryServices } from './deliveryService.ts'
 import { createSyncTopology } from './sync/syncTopology.ts'
@@ -86,14 +86,20 @@ export async function startActivation(options: ActivationOptions): Promise<Activ
   onStop('connections to other instances', async () => peers.close())
 
   // The gRPC server needs the tasks, which need its address for the owner map: the answers wait for the tasks.
-  let delivery: TaskGroup<Answered> | undefined
+  let delivery: TaskGroup<Injected> | undefined
   const grpc = await startGrpcServer({
     ...options.grpc,
     services: createDeliveryServices({
       partitions: options.counts.delivery,
-      view: (partition) => delivery?.view(partition),
+      tasks: {
+        view: (partition) => delivery?.view(partition),
+        inject: (partition, value) => delivery?.inject(partition, value) ?? false,
+      },
       instances: { nodeId: options.nodeId, peers },
       owners,
+      configuration: () => configuration.current()?.value,
+      sender: options.sender,
+      clock: Date.now,
       logger,
     }),
     health,

@@ -102,20 +102,27 @@ async function fill(): Promise<void> {
   }))
   await put(topics.profileChanges, 1, inTransactions(changes))
 
-  const deliveries = Array.from({ length: 4 }, (_, i) => {
+  const deliveries = Array.from({ length: 7 }, (_, i) => {
     const record = DeliveryRecord.fromPartial({ delivery: { id: `d${i}`, destinationId: 'crm' } })
     return {
       value: appendStamp(DeliveryRecord.encode(record).finish(), { epoch: 1, writer: 'sync-1', seq: i + 1 }),
     }
   })
   await put(topics.deliveries, 0, inTransactions(deliveries))
-  const kinds = [
-    OutcomeKind.OUTCOME_KIND_RETRY,
-    OutcomeKind.OUTCOME_KIND_DELIVERED,
-    OutcomeKind.OUTCOME_KIND_DEAD,
+  const told: [number, OutcomeKind][] = [
+    [0, OutcomeKind.OUTCOME_KIND_RETRY],
+    [0, OutcomeKind.OUTCOME_KIND_DELIVERED],
+    [1, OutcomeKind.OUTCOME_KIND_DEAD],
+    // Given up, and pending again; given up, and something newer was sent; given up for good.
+    [2, OutcomeKind.OUTCOME_KIND_DEAD],
+    [2, OutcomeKind.OUTCOME_KIND_REDRIVEN],
+    [3, OutcomeKind.OUTCOME_KIND_DEAD],
+    [3, OutcomeKind.OUTCOME_KIND_FILTERED],
+    [4, OutcomeKind.OUTCOME_KIND_DEAD],
+    [4, OutcomeKind.OUTCOME_KIND_DISCARDED],
   ]
-  const outcomes = [0, 0, 1].map((delivery, i) => {
-    const record = DeliveryOutcome.fromPartial({ deliveryId: `d${delivery}`, kind: kinds[i]! })
+  const outcomes = told.map(([delivery, kind], i) => {
+    const record = DeliveryOutcome.fromPartial({ deliveryId: `d${delivery}`, kind })
     const stamp = { epoch: 1, writer: 'delivery-0', seq: i + 1 }
     return { value: appendStamp(DeliveryOutcome.encode(record).finish(), stamp) }
   })
@@ -143,7 +150,7 @@ test('the ledger balances over transactions, duplicates, rejects and retried del
       '(duplicate 2, no identifier 1) · gaps 0 · doubled 0 · balances',
   )
   expect(report.figures.deliveries).toMatchObject([
-    { destination: 'crm', created: 4, delivered: 1, dead: 1, filtered: 0, pending: 2 },
+    { destination: 'crm', created: 7, delivered: 1, dead: 2, filtered: 1, pending: 3 },
   ])
   expect(formatReport(report)).toContain('balances')
 })

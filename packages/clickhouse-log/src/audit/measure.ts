@@ -223,16 +223,17 @@ async function measureDeliveries(clickhouse: ClickHouse): Promise<DeliveryFigure
     >
   >(
     `SELECT d.destination AS destination, count() AS created, sum(d.copies - 1) AS created_twice,
-      countIf(o.delivered > 0) AS delivered, countIf(o.delivered = 0 AND o.dead > 0) AS dead,
-      countIf(o.delivered = 0 AND o.dead = 0 AND o.filtered > 0) AS filtered,
-      countIf(o.delivered = 0 AND o.dead = 0 AND o.filtered = 0) AS pending,
+      countIf(o.delivered > 0) AS delivered,
+      countIf(o.delivered = 0 AND o.filtered > 0) AS filtered,
+      countIf(o.delivered = 0 AND o.filtered = 0 AND o.dead > o.redriven) AS dead,
+      countIf(o.delivered = 0 AND o.filtered = 0 AND o.dead <= o.redriven) AS pending,
       countIf(o.delivered > 1) AS delivered_twice
     FROM (
       SELECT id, any(destination) AS destination, count() AS copies FROM ${clickhouse.table('deliveries')} GROUP BY id
     ) AS d
     LEFT JOIN (
       SELECT delivery_id, countIf(kind = 'delivered') AS delivered, countIf(kind = 'dead') AS dead,
-        countIf(kind = 'filtered') AS filtered
+        countIf(kind = 'filtered') AS filtered, countIf(kind = 'redriven') AS redriven
       FROM ${clickhouse.table('delivery_outcomes')} GROUP BY delivery_id
     ) AS o ON d.id = o.delivery_id
     GROUP BY destination ORDER BY destination`,

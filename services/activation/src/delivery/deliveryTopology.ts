@@ -5,37 +5,42 @@
  *      deliveries ──▶ queue per (destination, profile) ──head──▶ due ┄┄▶ dispatcher ┄┄▶ destination
  *                          ▲                                                   ┊
  *                          └───────────────── answer (injected) ◀┄┄┄┄┄┄┄┄┄┄┄┄┄┄┘
- *                                     ├──▶ delivery-outcomes (every answer)
- *                                     └──▶ dead-letters (what is given up)
+ *                                     ├──▶ delivery-outcomes (every answer, every decision)
+ *                                     └──▶ dead letters (what is given up) ◀┄┄ decisions of people (injected)
  *
  * Invariants:
  *  Q1. Per destination and profile only the oldest delivery is due; the next one follows when it is delivered or dead.
  *  Q2. An answer counts once: one that is not about the present try of the present head is ignored.
- *  Q3. Every delivery ends in exactly one of the outcomes delivered, dead and filtered.
+ *  Q3. Every delivery ends in exactly one of the outcomes delivered, dead and filtered; a dead one that is redriven is
+ *      pending again (deadLetters.ts).
  *  Q4. The number of pending deliveries of a destination is the number of its rows in the queue.
  *  Q5. Nothing here has a clock or randomness: both come with the answer.
  */
 import type { WorkspaceConfiguration } from '@tributary/configuration'
-import { KEY_SEPARATOR, topics } from '@tributary/contracts'
+import { topics } from '@tributary/contracts'
 import {
-  DeadLetter,
   type Delivery,
-  DeliveryOutcome,
+  type DeliveryOutcome,
   DeliveryRecord,
   OutcomeKind,
   type PendingDelivery,
 } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
-import type { Input, Processor, StepContext, Topology } from '@tributary/stream-runtime'
+import type { Input, Processor, StepContext, TableSpec, Topology } from '@tributary/stream-runtime'
 import { backOff } from './backOff.ts'
 import { type Answer, type Classified, classify } from './classify.ts'
-import { afterAnswer } from './destinationState.ts'
+import type { Command } from './command.ts'
+import { bury, decide, supersedeOlder } from './deadLetters.ts'
+import { afterAnswer, stopped } from './destinationState.ts'
+import { outcomeOf, sendOutcome } from './outcome.ts'
+import { addTo, enqueue } from './queue.ts'
 import {
+  deadCountTable,
+  deadTable,
   destinationTable,
   dueKey,
   dueTable,
   orderTable,
   pendingTable,
-  queueKey,
   queueOf,
   queueTable,
 } from './queueRows.ts'
@@ -55,43 +60,63 @@ export interface Answered {
   readonly document: string
 }
 
-export function createDeliveryTopology(): Topology<WorkspaceConfiguration, Answered> {
+/** What the edge injects. */
+export type Injected = Answered | Command
+
+export function createDeliveryTopology(): Topology<WorkspaceConfiguration, Injected> {
   return {
     name: 'delivery',
     inputs: [topics.deliveries],
-    tables: [queueTable, dueTable, destinationTable, orderTable, pendingTable],
+    tables: [
+      queueTable,
+      dueTable,
+      destinationTable,
+      orderTable,
+      pendingTable,
+      deadTable,
+      deadCountTable,
+    ] as TableSpec<unknown>[],
     metaLog: topics.deliveryState,
     create: () => new DeliveryProcessor(),
   }
 }
 
-class DeliveryProcessor implements Processor<WorkspaceConfiguration, Answered> {
-  step(context: StepContext, input: Input<WorkspaceConfiguration, Answered>): void {
-    if (input.kind === 'injected') this.#answered(context, input.value)
+class DeliveryProcessor implements Processor<WorkspaceConfiguration, Injected> {
+  step(context: StepContext, input: Input<WorkspaceConfiguration, Injected>): void {
+    if (input.kind === 'injected') {
+      if ('command' in input.value) this.#commanded(context, input.value)
+      else this.#answered(context, input.value)
+    }
     if (input.kind !== 'record' || input.record.value === null) return
     const { delivery } = DeliveryRecord.decode(input.record.value)
     if (!delivery) return
-    if (delivery.filtered === '') this.#arrived(context, delivery, input.record.timestampMs)
+    const { timestampMs } = input.record
+    if (delivery.filtered === '') enqueue(context, delivery, 0, timestampMs)
     else {
       const kind = OutcomeKind.OUTCOME_KIND_FILTERED
-      const reason = { code: 'FILTERED', message: delivery.filtered }
-      send(context, outcome(delivery, kind, 0, 0, reason, input.record.timestampMs))
+      const why = { code: 'FILTERED', message: delivery.filtered }
+      sendOutcome(context, outcomeOf(delivery, { kind, attempt: 0, status: 0, ...why, timeMs: timestampMs }))
     }
   }
 
-  #arrived(context: StepContext, delivery: Delivery, nowMs: number): void {
-    const { destinationId, profileId } = delivery
-    const orders = context.table(orderTable)
-    const order = orders.get('next') ?? 1
-    orders.put('next', order + 1)
-    const queue = context.table(queueTable)
-    const { from, to } = queueOf(destinationId, profileId)
-    const isHead = [...queue.range(from, to, 1)].length === 0
-    const key = queueKey(destinationId, profileId, order)
-    const nextTryMs = isHead ? nowMs : 0
-    queue.put(key, { delivery, attempts: 0, failures: 0, nextTryMs, lastCode: '' })
-    if (isHead) context.table(dueTable).put(dueKey(destinationId, nowMs, profileId), key)
-    addPending(context, destinationId, 1)
+  #commanded(context: StepContext, command: Command): void {
+    const destinations = context.table(destinationTable)
+    switch (command.command) {
+      case 'redrive':
+      case 'discard':
+        decide(context, command)
+        return
+      case 'stop': {
+        const { destination, actor, reason, atMs } = command
+        destinations.put(
+          destination,
+          stopped(destinations.get(destination), { actor, reason, sinceMs: atMs }),
+        )
+        return
+      }
+      case 'resume':
+        destinations.delete(command.destination)
+    }
   }
 
   #answered(context: StepContext, answered: Answered): void {
@@ -103,11 +128,13 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Answered> {
     const classified = classify(answered.answer)
     this.#noteDestination(context, delivery.destinationId, classified, answered)
     const status = answered.answer.kind === 'status' ? answered.answer.status : 0
+    const { code, message } = classified
     const result = (kind: OutcomeKind): DeliveryOutcome =>
-      outcome(delivery, kind, answered.attempt, status, classified, answered.atMs)
+      outcomeOf(delivery, { kind, attempt: answered.attempt, status, code, message, timeMs: answered.atMs })
     switch (classified.verdict) {
       case 'delivered':
-        send(context, result(OutcomeKind.OUTCOME_KIND_DELIVERED))
+        sendOutcome(context, result(OutcomeKind.OUTCOME_KIND_DELIVERED))
+        supersedeOlder(context, delivery)
         this.#next(context, answered.row, row, delivery, answered.atMs)
         return
       case 'item':
@@ -118,7 +145,7 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Answered> {
         if (wait === undefined)
           this.#bury(context, row, delivery, answered, result(OutcomeKind.OUTCOME_KIND_DEAD))
         else {
-          send(context, result(OutcomeKind.OUTCOME_KIND_RETRY))
+          sendOutcome(context, result(OutcomeKind.OUTCOME_KIND_RETRY))
           this.#again(context, row, delivery, answered, classified, answered.atMs + wait, row.failures + 1)
         }
         return
@@ -127,7 +154,7 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Answered> {
       case 'pause':
       case 'disable':
         // The destination's state holds everything back; the item has done nothing wrong and stays due.
-        send(context, result(OutcomeKind.OUTCOME_KIND_RETRY))
+        sendOutcome(context, result(OutcomeKind.OUTCOME_KIND_RETRY))
         this.#again(context, row, delivery, answered, classified, answered.atMs, row.failures)
     }
   }
@@ -168,13 +195,8 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Answered> {
     answered: Answered,
     last: DeliveryOutcome,
   ): void {
-    send(context, last)
-    context.send({
-      topic: topics.deadLetters,
-      partition: context.partition,
-      key: delivery.destinationId + KEY_SEPARATOR + delivery.profileId,
-      value: DeadLetter.encode({ delivery, last, attempts: answered.attempt, stamp: undefined }).finish(),
-    })
+    sendOutcome(context, last)
+    bury(context, answered.row, { delivery, last, attempts: answered.attempt })
     this.#next(context, answered.row, row, delivery, answered.atMs)
   }
 
@@ -184,7 +206,7 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Answered> {
     const queue = context.table(queueTable)
     const due = context.table(dueTable)
     queue.delete(key)
-    addPending(context, destinationId, -1)
+    addTo(context.table(pendingTable), destinationId, -1) // Q4
     due.delete(dueKey(destinationId, row.nextTryMs, profileId))
     const { from, to } = queueOf(destinationId, profileId)
     const head = [...queue.range(from, to, 1)][0]
@@ -192,45 +214,4 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Answered> {
     queue.put(head[0], { ...head[1], nextTryMs: nowMs })
     due.put(dueKey(destinationId, nowMs, profileId), head[0])
   }
-}
-
-/** Q4. */
-function addPending(context: StepContext, destination: string, change: 1 | -1): void {
-  const table = context.table(pendingTable)
-  const count = (table.get(destination) ?? 0) + change
-  if (count > 0) table.put(destination, count)
-  else table.delete(destination)
-}
-
-function outcome(
-  delivery: Delivery,
-  kind: OutcomeKind,
-  attempt: number,
-  status: number,
-  reason: { readonly code: string; readonly message: string },
-  timeMs: number,
-): DeliveryOutcome {
-  return {
-    deliveryId: delivery.id,
-    destinationId: delivery.destinationId,
-    syncId: delivery.syncId,
-    profileId: delivery.profileId,
-    changeId: delivery.changeId,
-    kind,
-    attempt,
-    status,
-    code: kind === OutcomeKind.OUTCOME_KIND_DELIVERED ? '' : reason.code,
-    message: kind === OutcomeKind.OUTCOME_KIND_DELIVERED ? '' : reason.message,
-    timeMs,
-    stamp: undefined,
-  }
-}
-
-function send(context: StepContext, value: DeliveryOutcome): void {
-  context.send({
-    topic: topics.deliveryOutcomes,
-    partition: context.partition,
-    key: value.deliveryId,
-    value: DeliveryOutcome.encode(value).finish(),
-  })
 }

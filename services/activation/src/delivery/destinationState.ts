@@ -8,20 +8,30 @@
  *        ▲                                                      │ fails: held again (failing: twice as long)
  *        └────────────────────────── delivered ─────────────────┘
  *      any ── 410 ────────────────────────────▶ disabled, until the destination's document changes
+ *      any ── a person stops it ──────────────▶ stopped, until a person resumes it, which opens it
  *
  * Invariants:
  *  D1. While held or disabled nothing is sent; when the time has come one call at a time, until one is delivered.
  *  D2. A changed document opens the destination: whoever changed it has reacted.
- *  D3. No row = open without failures.
+ *  D3. No row = open without failures, and not stopped.
  *  D4. Each task learns for itself; a process puts together what its tasks know. A delivery after a row was written
  *      proves a failing or paused one wrong; what the destination asked for (waiting, disabled) holds in any case.
+ *  D5. Stopped holds beside the mode, whatever is answered and whichever document comes.
  */
 import type { Classified } from './classify.ts'
 
-export type DestinationMode = 'open' | 'failing' | 'waiting' | 'paused' | 'disabled'
+export type DestinationMode = 'open' | 'failing' | 'waiting' | 'paused' | 'disabled' | 'stopped'
+
+/** D5. */
+export interface Stopped {
+  readonly actor: string
+  readonly reason: string
+  /** Ms since 1970. */
+  readonly sinceMs: number
+}
 
 export interface DestinationState {
-  readonly mode: DestinationMode
+  readonly mode: Exclude<DestinationMode, 'stopped'>
   /** Failures in a row, of any item. */
   readonly failures: number
   /** Nothing is sent before, ms since 1970. */
@@ -32,6 +42,7 @@ export interface DestinationState {
   readonly code: string
   /** Hash of the Destination document this was learned under. */
   readonly document: string
+  readonly stopped?: Stopped
 }
 
 /** A handful of items may fail for reasons of their own; ten in a row without any success do not. */
@@ -42,8 +53,28 @@ const BREAKER_MAX_MS = 5 * 60_000
 /** Somebody has to repair a credential; when that happens at the other side nobody tells us, so it is tried. */
 const PAUSE_PROBE_MS = 5 * 60_000
 
+/** The state after a person has stopped it (D5). */
+export function stopped(state: DestinationState | undefined, by: Stopped): DestinationState {
+  return { ...(state ?? open('', by.sinceMs)), stopped: by }
+}
+
+function open(document: string, sinceMs: number): DestinationState {
+  return { mode: 'open', failures: 0, heldUntilMs: 0, sinceMs, code: '', document }
+}
+
 /** The state after one answer; undefined = no row (D3). */
 export function afterAnswer(
+  state: DestinationState | undefined,
+  classified: Classified,
+  nowMs: number,
+  document: string,
+): DestinationState | undefined {
+  const learned = afterTry(state, classified, nowMs, document)
+  // D5: it answers a call that was already under way.
+  return state?.stopped ? { ...(learned ?? open(document, nowMs)), stopped: state.stopped } : learned
+}
+
+function afterTry(
   state: DestinationState | undefined,
   classified: Classified,
   nowMs: number,
@@ -95,6 +126,8 @@ export function admission(
   document: string,
   lastDeliveredMs: number,
 ): Admission {
+  if (states.some((state) => state.stopped))
+    return { kind: 'held', mode: 'stopped', code: 'STOPPED_BY_PERSON' } // D5
   let probe = false
   for (const { mode, code, heldUntilMs, sinceMs, document: learnedUnder } of states) {
     if (learnedUnder !== document || mode === 'open') continue // D2

@@ -79,5 +79,7 @@ const EXPLAINED: Readonly<Record<DestinationMode, string>> = {
   failing: 'it has failed too often in a row; it is probed from time to time',
   waiting: 'it asked to be left alone for a while',
   paused: 'it needs somebody to change something (address, secret, permission); what is to be sent is kept',
+  stopped:
+    'somebody has stopped it; `tributary destination resume` lets it go on, what is to be sent is kept',
   disabled: 'it is disabled; change its document to send again',
 }

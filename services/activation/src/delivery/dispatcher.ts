@@ -17,14 +17,14 @@ import type { Delivery, PendingDelivery } from '@tributary/contracts/generated/t
 import type { StateView, TaskGroup } from '@tributary/stream-runtime'
 import { backOff } from './backOff.ts'
 import { type Answer, classify } from './classify.ts'
-import type { Answered } from './deliveryTopology.ts'
+import type { Injected } from './deliveryTopology.ts'
 import { type Admission, admission } from './destinationState.ts'
 import type { DispatchObserver } from './dispatchObserver.ts'
 import { destinationTable, dueBy, dueTable, queueTable } from './queueRows.ts'
 import { type RateLimit, createRateLimit } from './rateLimit.ts'
 
 /** The tasks of this process, as the dispatcher needs them. */
-export type DeliveryTasks = Pick<TaskGroup<Answered>, 'tasks' | 'view' | 'inject'>
+export type DeliveryTasks = Pick<TaskGroup<Injected>, 'tasks' | 'view' | 'inject'>
 
 /** One kind of destination. Never throws for what the other side does: that is an answer. */
 export interface Sender {

@@ -8,9 +8,11 @@
  * | destination | destination                                     | DestinationState                              |
  * | order       | "next"                                          | number the next arrival gets                  |
  * | pending     | destination                                     | how many rows the queue has for it            |
+ * | dead        | as in the queue                                 | what was given up, until somebody decides     |
+ * | dead-count  | destination                                     | how many rows dead has for it                 |
  */
 import { KEY_SEPARATOR, topics } from '@tributary/contracts'
-import { PendingDelivery } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
+import { DeadDelivery, PendingDelivery } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import type { TableSpec } from '@tributary/stream-runtime'
 import { jsonCodec } from '../jsonCodec.ts'
 import type { DestinationState } from './destinationState.ts'
@@ -34,6 +36,16 @@ export const destinationTable: TableSpec<DestinationState> = {
 export const orderTable: TableSpec<number> = { name: 'order', changeLog, codec: jsonCodec<number>() }
 /** So that the size of a queue of millions is known without counting it. */
 export const pendingTable: TableSpec<number> = { name: 'pending', changeLog, codec: jsonCodec<number>() }
+
+export const deadTable: TableSpec<DeadDelivery> = {
+  name: 'dead',
+  changeLog,
+  codec: {
+    encode: (row) => DeadDelivery.encode(row).finish(),
+    decode: (bytes) => DeadDelivery.decode(bytes),
+  },
+}
+export const deadCountTable: TableSpec<number> = { name: 'dead-count', changeLog, codec: jsonCodec<number>() }
 
 /** Sorts after every character of an id, a number and KEY_SEPARATOR. */
 const AFTER = '~'

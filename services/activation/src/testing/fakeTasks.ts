@@ -8,7 +8,7 @@ import {
 } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import type { TaskStatus } from '@tributary/stream-runtime'
 import { type ProcessorDriver, createProcessorDriver } from '@tributary/stream-runtime/testing'
-import { type Answered, createDeliveryTopology } from '../delivery/deliveryTopology.ts'
+import { type Injected, createDeliveryTopology } from '../delivery/deliveryTopology.ts'
 import type { DeliveryTasks } from '../delivery/dispatcher.ts'
 
 export interface FakeTasks extends DeliveryTasks {
@@ -26,7 +26,7 @@ export interface FakeTasks extends DeliveryTasks {
 }
 
 export function createFakeTasks(partitions: number): FakeTasks {
-  const drivers: ProcessorDriver<WorkspaceConfiguration, Answered>[] = Array.from(
+  const drivers: ProcessorDriver<WorkspaceConfiguration, Injected>[] = Array.from(
     { length: partitions },
     (_, partition) => createProcessorDriver(createDeliveryTopology(), { partition }),
   )
