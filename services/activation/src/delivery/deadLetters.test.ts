@@ -25,7 +25,7 @@ function arrive(driver: Driver, one: Delivery): void {
 /** Answers the head of each profile's queue with a status. */
 function answerHeads(driver: Driver, status: number): void {
   const { from, to } = dueBy('crm', 1e14)
-  for (const [, row] of [...driver.table(dueTable).range(from, to)]) {
+  for (const [, row] of Array.from(driver.table(dueTable).range(from, to))) {
     const { delivery: one, attempts } = driver.table(queueTable).get(row)!
     driver.inject({
       row,

@@ -100,7 +100,7 @@ function giveUp(count: number, status = 422): void {
   const { from, to } = dueBy('crm', 1e14)
   for (let partition = 0; partition < PARTITIONS; partition++) {
     const view = tasks.view(partition)!
-    for (const [, row] of [...view.table(dueTable).range(from, to)]) {
+    for (const [, row] of Array.from(view.table(dueTable).range(from, to))) {
       const { delivery: one, attempts } = view.table(queueTable).get(row)!
       const at = { atMs: 500, random: 0, document: 'h' }
       const answered: Answer = { kind: 'status', status }

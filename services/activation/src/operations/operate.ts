@@ -203,7 +203,7 @@ export function createOperations(options: OperateOptions): {
         await callPeer(peer.setStopped.bind(peer), request, call)
       },
     })
-    await Promise.all(answers)
+    await Promise.all(answers.map(async (each) => each))
   }
 
   const known = (id: string) => {
