@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { readTime } from '@tributary/domain'
 import { collectSubstitution } from './readDocuments.ts'
 
 /** The same flags, in the same words, on every command that needs them. */
@@ -24,6 +25,13 @@ export function withSubstitutions(command: Command): Command {
     'fill in ${NAME} in the documents; may be repeated',
     collectSubstitution,
   )
+}
+
+/** A time as people write it, ms since 1970; without a zone it is UTC's. */
+export function timeFlag(text: string): number {
+  const time = readTime(text)
+  if (!time) throw new Error(`"${text}" is no time such as 2026-01-31T18:00Z`)
+  return time.ms
 }
 
 export function wholeNumber(text: string): number {

@@ -2,6 +2,8 @@ import { Command } from 'commander'
 import { audienceCommand } from './commands/audience.ts'
 import { auditCommand } from './commands/audit.ts'
 import { applyCommand, rollbackCommand } from './commands/apply.ts'
+import { deliveryCommand } from './commands/delivery.ts'
+import { destinationCommand } from './commands/destination.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { diffCommand, historyCommand } from './commands/history.ts'
 import { identityCommand } from './commands/identity.ts'
@@ -43,6 +45,8 @@ export function createProgram(context: Context, done: (code: ExitCode) => void, 
     migrateCommand,
     profileCommand,
     audienceCommand,
+    deliveryCommand,
+    destinationCommand,
     identityCommand,
     tailCommand,
     rejectsCommand,

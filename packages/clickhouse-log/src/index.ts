@@ -5,6 +5,7 @@ export {
   type EventPlace,
   createAnchoredEvents,
 } from './read/anchoredEvents.ts'
+export { readDeliveryStory, type DeliveryStory, type StoredOutcome } from './read/deliveryStory.ts'
 export { type FoldedEvent, type FoldedEvents, createFoldedEvents } from './read/foldedEvents.ts'
 export { type MigrateOptions, type MigrationReport, checkMigrations, migrate } from './migrate/migrate.ts'
 export type { Cluster } from './migrate/migrations.ts'

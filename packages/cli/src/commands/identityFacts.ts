@@ -8,6 +8,7 @@ import {
 } from '@tributary/contracts/generated/tributary/identity/v1/identity_service'
 import { serviceTarget } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
+import { actorOf } from '../actor.ts'
 import { ask } from '../grpcCall.ts'
 import { withJson } from '../options.ts'
 import { timeText } from '../output/time.ts'
@@ -73,12 +74,6 @@ export function identityFactCommands(
       )
     })
   }
-}
-
-function actorOf(context: Context, flags: Flags): string {
-  const actor = flags.actor ?? context.env['TRIBUTARY_ACTOR'] ?? context.env['USER'] ?? ''
-  if (actor === '') throw new CommandError('say who decides: --actor <name>, or TRIBUTARY_ACTOR')
-  return actor
 }
 
 async function submit(context: Context, flags: Flags, request: SubmitFactRequest): Promise<ExitCode> {
