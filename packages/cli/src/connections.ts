@@ -8,6 +8,7 @@
 import {
   clickhouseConnection,
   clickhouseSettings,
+  eventSettings,
   kafkaConnection,
   kafkaSettings,
   readSettings,
@@ -149,6 +150,12 @@ export function serviceTarget(context: Context, service: ServiceName, flag?: str
   throw new CommandError(
     `no ${service} is named: give --address host:port, set ${services[service].setting}, or run \`make up\` first`,
   )
+}
+
+/** What the collector is told about events beside its documents. */
+export function readingSettings(context: Context): { readonly maxEventBytes: number } {
+  const local = findLocalState(context.cwd)
+  return { maxEventBytes: read(eventSettings, { ...local?.env, ...context.env }).MAX_EVENT_BYTES }
 }
 
 /** Files and folders that `doctor` looks at. */

@@ -7,6 +7,7 @@ import { destinationCommand } from './commands/destination.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { diffCommand, historyCommand } from './commands/history.ts'
 import { identityCommand } from './commands/identity.ts'
+import { mapCommand } from './commands/map.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { planCommand } from './commands/plan.ts'
 import { profileCommand } from './commands/profile.ts'
@@ -49,6 +50,7 @@ export function createProgram(context: Context, done: (code: ExitCode) => void, 
     destinationCommand,
     identityCommand,
     tailCommand,
+    mapCommand,
     rejectsCommand,
     auditCommand,
     doctorCommand,

@@ -4,6 +4,17 @@ import { choice, flag, integer, list, port, text } from './settings.ts'
 
 const SASL_WITH_PASSWORD = ['plain', 'scram-sha-256', 'scram-sha-512']
 
+/** How events are read, wherever they are. */
+export const eventSettings = {
+  MAX_EVENT_BYTES: integer({
+    about: 'largest event of a source that does not say otherwise',
+    unit: 'bytes',
+    default: 256 * 1024,
+    min: 1024,
+    max: 900 * 1024,
+  }),
+}
+
 export const kafkaSettings = {
   KAFKA_BROKERS: list({ about: 'addresses of one or more brokers, host:port' }),
   KAFKA_CLIENT_ID: text({ about: 'client id in the broker’s logs and quotas', default: 'tributary' }),

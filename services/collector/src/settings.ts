@@ -2,6 +2,7 @@ import {
   choice,
   clickhouseSettings,
   defineSettings,
+  eventSettings,
   integer,
   kafkaSettings,
   serviceSettings,
@@ -37,13 +38,7 @@ export const collectorSettings = defineSettings({
     min: 1,
     max: 100_000,
   }),
-  MAX_EVENT_BYTES: integer({
-    about: 'largest event of a source that does not say otherwise',
-    unit: 'bytes',
-    default: 256 * 1024,
-    min: 1024,
-    max: 900 * 1024,
-  }),
+  ...eventSettings,
   // Sixteen of the largest bodies, or tens of thousands of ordinary ones; the heap holds about three times as much.
   MAX_IN_FLIGHT_BYTES: integer({
     about: 'bytes received and not yet answered; above it the answer is 503 at once',
