@@ -8,12 +8,13 @@
  *  M3. A restored store equals the lost one: whatever the write does, the change-log records do.
  */
 import { appendStamp, type PartitionCounts, type TopicSpec } from '@tributary/contracts'
-import { ChangeBuffer, type ChangedRow } from './changeBuffer.ts'
+import { ChangeBuffer } from './changeBuffer.ts'
 import type { LogRecord } from './ports/log.ts'
 import type { ReadableRows, RowChange } from './ports/store.ts'
 import type { OutputRecord, StepContext, Table, TableSpec, Topology } from './processor.ts'
 import { routeOutput } from './routeOutput.ts'
-import { FLOOR_PREFIX, META_KEY, rowKey, tableEnd } from './rowKey.ts'
+import { FLOOR_PREFIX, META_KEY, rowKey, tableEnd, tableStart } from './rowKey.ts'
+import type { ChangedRow } from './tableBuffer.ts'
 import { encodeMeta, sequenceKey, type TaskMeta } from './taskMeta.ts'
 
 export interface BatchOptions {
@@ -39,6 +40,8 @@ export class Batch implements StepContext {
   readonly epoch: number
   readonly #options: BatchOptions
   readonly #buffer: ChangeBuffer
+  /** By identity: steps ask for the same few specs again and again. */
+  readonly #tables = new Map<unknown, unknown>()
   readonly #sequences: Record<string, number>
   readonly #sent: OutputRecord[] = []
   readonly #outputs: LogRecord[] = []
@@ -67,9 +70,13 @@ export class Batch implements StepContext {
   }
 
   table<V>(spec: TableSpec<V>): Table<V> {
+    const opened = this.#tables.get(spec)
+    if (opened) return opened as Table<V>
     if (!this.#options.topology.tables.some((each) => each.name === spec.name))
       throw new TypeError(`topology ${this.#options.topology.name} has no table "${spec.name}": declare it`)
-    return this.#buffer.table(spec)
+    const table = this.#buffer.table(spec)
+    this.#tables.set(spec, table)
+    return table
   }
 
   nextSeq(topic: TopicSpec, partition: number): number {
@@ -111,22 +118,19 @@ export class Batch implements StepContext {
     const changed = this.#buffer.changed()
     const floors = this.#floors(changed)
     const changeLog: LogRecord[] = []
+    const rows: RowChange[] = []
     for (const [spec, key] of floors)
       changeLog.push(this.#logRecord(spec.changeLog, `${FLOOR_PREFIX}${spec.name}`, Buffer.from(key)))
-    for (const { spec, key, value } of changed)
-      if (!(value === null && underFloor(floors, spec, key)))
-        changeLog.push(this.#logRecord(spec.changeLog, rowKey(spec.name, key), value))
+    for (const { spec, key: ofTable, value } of changed) {
+      const key = rowKey(spec.name, ofTable)
+      rows.push({ key, value })
+      if (!(value === null && underFloor(floors, spec, ofTable)))
+        changeLog.push(this.#logRecord(spec.changeLog, key, value))
+    }
     const encodedMeta = encodeMeta(meta)
     changeLog.push(this.#logRecord(topology.metaLog, META_KEY, encodedMeta))
-    return {
-      outputs: this.#outputs,
-      changeLog,
-      rows: [
-        ...changed.map(({ spec, key, value }) => ({ key: rowKey(spec.name, key), value })),
-        { key: META_KEY, value: encodedMeta },
-      ],
-      meta,
-    }
+    rows.push({ key: META_KEY, value: encodedMeta })
+    return { outputs: this.#outputs, changeLog, rows, meta }
   }
 
   #logRecord(topic: TopicSpec, key: string, value: Uint8Array | null): LogRecord {
@@ -144,7 +148,7 @@ export class Batch implements StepContext {
       if (value === null && spec.changeLog.cleanUp === 'delete') deleted.add(rowKey(spec.name, key))
     if (deleted.size === 0) return floors
     for (const spec of new Set(changed.map((each) => each.spec))) {
-      const from = rowKey(spec.name, '')
+      const from = tableStart(spec.name)
       for (const [row] of this.#options.store.range(from, tableEnd(spec.name))) {
         if (!deleted.has(row)) break
         floors.set(spec, row.slice(from.length))

@@ -23,6 +23,11 @@ export function rowKey(table: string, key: string): string {
   return `${table}/${key}`
 }
 
+/** Key of the row with the empty key: no row of the table comes before it. */
+export function tableStart(table: string): string {
+  return rowKey(table, '')
+}
+
 /** First key behind every row of a table: "0" is the character after "/". */
 export function tableEnd(table: string): string {
   return `${table}0`

@@ -1,21 +1,37 @@
 import { compareKeys } from './compareKeys.ts'
 
-/** A set of strings in the order of their bytes, for the few thousand keys one batch changes. */
+/** Every 16th of the keys: up to that many are put in place one by one, more are sorted with the others. */
+const PUT_IN_PLACE = 1 / 16
+
+/** Half of a pair: only where there are some does the order of the bytes differ from that of JavaScript. */
+const SURROGATE = /[\ud800-\udfff]/
+
+/** A set of strings in the order of their bytes, for the few thousand keys one batch changes; sorted when it is asked. */
 export class SortedKeys {
-  readonly #keys: string[] = []
+  #keys: string[] = []
+  #added = new Set<string>()
 
   add(key: string): void {
-    const at = this.#lowerBound(key)
-    if (this.#keys[at] !== key) this.#keys.splice(at, 0, key)
+    this.#added.add(key)
   }
 
-  /** Keys with from ≤ key < to. */
-  *range(from: string, to: string): Iterable<string> {
-    for (let i = this.#lowerBound(from); i < this.#keys.length; i++) {
-      const key = this.#keys[i]!
-      if (compareKeys(key, to) >= 0) return
-      yield key
-    }
+  /** Keys with from ≤ key < to, as of this moment. */
+  range(from: string, to: string): readonly string[] {
+    this.#sort()
+    const start = this.#lowerBound(from)
+    return this.#keys.slice(start, Math.max(start, this.#lowerBound(to)))
+  }
+
+  #sort(): void {
+    if (this.#added.size === 0) return
+    if (this.#added.size > this.#keys.length * PUT_IN_PLACE)
+      this.#keys = sortKeys([...new Set([...this.#keys, ...this.#added])])
+    else
+      for (const key of this.#added) {
+        const at = this.#lowerBound(key)
+        if (this.#keys[at] !== key) this.#keys.splice(at, 0, key)
+      }
+    this.#added = new Set()
   }
 
   #lowerBound(key: string): number {
@@ -28,4 +44,9 @@ export class SortedKeys {
     }
     return low
   }
+}
+
+/** Sorts in place by the bytes. */
+export function sortKeys(keys: string[]): string[] {
+  return keys.some((key) => SURROGATE.test(key)) ? keys.sort(compareKeys) : keys.sort()
 }

@@ -41,6 +41,12 @@ import { type TypeCounts, overLimit } from './unions.ts'
 /** 32 rows of evidence are looked through for a better link of the same pair: less than what a walk would cost. */
 const MAX_PROBED = 32
 
+/** A cluster as it was: its naming identifier, and whether it has a row; one without is that identifier alone. */
+interface Home {
+  readonly id: string
+  readonly stored: boolean
+}
+
 /** A cluster as it is after the links considered so far. */
 interface Side {
   naming: EvidenceMember
@@ -48,8 +54,8 @@ interface Side {
   lastAccepted: LinkPlace | undefined
   lastConflict: LinkPlace | undefined
   separated: boolean
-  /** Naming identifiers of the clusters it has been made of. */
-  readonly homes: string[]
+  /** The clusters it has been made of. */
+  readonly homes: Home[]
   changed: boolean
 }
 
@@ -78,7 +84,7 @@ export function appendEvidence(
     const considered = consider(rows, view, seen, link, a, b)
     if (!considered) return undefined
     if (considered.conflict) conflicts.push(considered.conflict)
-    if (considered.united) for (const home of b.homes) sides.set(home, a)
+    if (considered.united) for (const home of b.homes) sides.set(home.id, a)
   }
   return keep(rows, view, updated, new Set(sides.values()), conflicts)
 }
@@ -158,7 +164,7 @@ function sideOf(
     lastAccepted: stored?.lastAccepted,
     lastConflict: stored?.lastConflict,
     separated: stored?.separated ?? row.facts > 0,
-    homes: [name],
+    homes: [{ id: name, stored: stored !== undefined }],
     changed: false,
   }
   sides.set(name, side)
@@ -278,8 +284,8 @@ function placementsOf(rows: IdentityRows, view: IdentityView, side: Side): reado
   const { naming } = side
   const name = { identifierId: naming.id, generation: view.row(naming.id)!.generation }
   return side.homes.flatMap((home) => {
-    const members = home === naming.id ? [home] : [...indexed(rows.membersOf, home)]
-    return (members.length > 0 ? members : [home]).map((id): Placement => {
+    const others = home.stored && home.id !== naming.id ? [...indexed(rows.membersOf, home.id)] : []
+    return (others.length > 0 ? others : [home.id]).map((id): Placement => {
       const row = view.row(id)!
       return {
         identifierId: id,
@@ -296,8 +302,7 @@ function placementsOf(rows: IdentityRows, view: IdentityView, side: Side): reado
 }
 
 function keepCluster(rows: IdentityRows, side: Side): void {
-  for (const home of side.homes)
-    if (home !== side.naming.id && rows.clusters.get(home)) rows.clusters.delete(home)
+  for (const home of side.homes) if (home.stored && home.id !== side.naming.id) rows.clusters.delete(home.id)
   const { counts, lastAccepted, lastConflict, separated } = side
   const row: ClusterRow = { counts: Object.fromEntries(counts), lastAccepted, lastConflict, separated }
   rows.clusters.put(side.naming.id, row)

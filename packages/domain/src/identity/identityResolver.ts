@@ -100,6 +100,7 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
     return { touched, recheck }
   }
   const isEvidenceRetracted = (evidenceId: string): boolean => {
+    if (!rows.factsOf.get(evidenceId)) return false
     const view = viewIdentity(rows, cache)
     return [...indexed(rows.factsOf, evidenceId)].some((factId) => {
       const fact = rows.facts.get(factId)
@@ -143,7 +144,11 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
       if (problem) return nothing(problem)
       rows.facts.put(fact.id, fact)
       ensureIdentifiers(fact.members)
-      if (fact.kind === 'retract') rows.factsOf.put(indexKey(fact.retracts ?? '', fact.id), true)
+      if (fact.kind === 'retract') {
+        const target = fact.retracts ?? ''
+        rows.factsOf.put(target, true)
+        rows.factsOf.put(indexKey(target, fact.id), true)
+      }
       for (const { id } of fact.members) {
         rows.factsOf.put(indexKey(id, fact.id), true)
         const row = rows.identifiers.get(id)!

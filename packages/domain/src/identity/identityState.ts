@@ -90,7 +90,7 @@ export interface IdentityRows {
   /** identifier | evidence. */
   readonly evidenceOf: Rows<true>
   readonly facts: Rows<Fact>
-  /** identifier | fact, and what a retraction is about | fact. */
+  /** identifier | fact, and what a retraction is about | fact; of the latter also its id alone, to be found by one get. */
   readonly factsOf: Rows<true>
   /** naming identifier | identifier, for identifiers with an assignment. */
   readonly membersOf: Rows<true>

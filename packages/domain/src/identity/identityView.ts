@@ -102,7 +102,7 @@ export function viewIdentity(rows: ReadIdentityRows, cache: RulesCache = {}): Id
   }
 
   const isRetracted = (fact: Fact): boolean => {
-    if (fact.kind === 'erase') return false
+    if (fact.kind === 'erase' || !rows.factsOf.get(fact.id)) return false
     for (const factId of indexed(rows.factsOf, fact.id)) {
       const retraction = rows.facts.get(factId)
       // Only what was said later can retract a fact, so this ends.
