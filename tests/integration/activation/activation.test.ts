@@ -182,6 +182,55 @@ test('what the receiver will never take becomes a dead letter, whole', async () 
   expect(JSON.parse(dead?.delivery?.body ?? '')).toMatchObject({ data: { who } })
 })
 
+test('a dead letter survives a kill, is redriven by the command, delivered, and its story is told', async () => {
+  await activation.kill()
+  await activation.start()
+  const tributary = (...args: string[]) => installation.tributary(activation, ...args)
+  const listed = await waitForValue(
+    'the list',
+    () => tributary('delivery', 'list', '--state', 'dead'),
+    ({ out }) => out.includes('HTTP_422'),
+  )
+  const id = /dead +crm +([0-9a-f]{32})/.exec(listed.out)?.[1] ?? ''
+  const [same] = await installation.deadLetters()
+  expect(same?.delivery?.id).toBe(id)
+  expect(await tributary('destination', 'test', 'crm')).toMatchObject({ code: 0 })
+  const redriven = await tributary('delivery', 'redrive', id, '--reason', 'the field was renamed')
+  expect(redriven).toMatchObject({ code: 0, out: '1 dead letter tried again' })
+  await waitUntil('the call', () => receiver.calls.some((call) => call.id === id))
+  const story = await waitForValue(
+    'the story in the event log',
+    () => tributary('delivery', 'why', id),
+    ({ out }) => out.includes('try 2 was taken'),
+  )
+  // Changes are logged by the profile-store, which this test stands for.
+  expect(story.out.replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ/g, 'TIME')).toBe(
+    `Profile ${person('c', 1)} changed (dev.tributary.audience.entered.v1, version ${versionOf(1, 1)}); the change itself is not in the event log.
+Sync vip-to-crm sends that to crm (mapping ${/mapping (\w+)/.exec(story.out)?.[1]}), made TIME.
+Consent and the rest allowed it.
+TIME: given up after try 1 (HTTP_422): the destination answered 422; it will not take this item.
+TIME: redriven (REDRIVEN): redriven by ada: the field was renamed.
+TIME: try 2 was taken.`,
+  )
+  expect(await tributary('destination', 'list')).toMatchObject({ code: 0 })
+})
+
+test('a destination that is paused by the command is sent nothing, also after a kill, until it is resumed', async () => {
+  const tributary = (...args: string[]) => installation.tributary(activation, ...args)
+  await tributary('destination', 'pause', 'crm', '--reason', 'a move')
+  await activation.kill()
+  await activation.start()
+  await change(person('d', 1), 1)
+  await waitForValue(
+    'the waiting delivery',
+    () => tributary('destination', 'list'),
+    ({ out }) => /crm +stopped +1 /.test(out),
+  )
+  expect(stepsOf(person('d', 1))).toEqual([])
+  await tributary('destination', 'resume', 'crm')
+  await waitUntil('the call', () => stepsOf(person('d', 1)).length === 1)
+})
+
 test('no secret and no personal value is in its log', async () => {
   const log = await installation.log(activation)
   expect(log).not.toContain(secret)

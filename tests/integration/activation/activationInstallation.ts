@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credentials } from '@grpc/grpc-js'
+import { run } from '@tributary/cli'
 import { type ClickHouse } from '@tributary/clickhouse-log'
 import { type Document, nextRevision, toRevisionDocument } from '@tributary/configuration'
 import { type TopicSpec, allTopics, partitionOf, partitionsOf, topicName, topics } from '@tributary/contracts'
@@ -45,6 +46,8 @@ export interface ActivationInstallation {
   log(process: ServiceProcess): Promise<string>
   metrics(process: ServiceProcess): Promise<string>
   list(process: ServiceProcess): Promise<ListDeliveriesResponse>
+  /** The command line, before this process and the event log. */
+  tributary(process: ServiceProcess, ...args: string[]): Promise<{ code: number; out: string; err: string }>
   outcomes(kind: OutcomeKind): Promise<DeliveryOutcome[]>
   deadLetters(): Promise<DeadLetter[]>
   close(): Promise<void>
@@ -152,6 +155,26 @@ export async function openActivationInstallation(): Promise<ActivationInstallati
       } finally {
         client.close()
       }
+    },
+    async tributary(process, ...args) {
+      const said: { out: string[]; err: string[] } = { out: [], err: [] }
+      const code = await run(args, {
+        env: {
+          ACTIVATION_GRPC: `127.0.0.1:${process.ports().grpc}`,
+          GRPC_TOKEN_FILE: secrets.grpcToken,
+          CLICKHOUSE_URL: clickhouseUrl,
+          CLICKHOUSE_DATABASE: database.clickhouse.database,
+          TRIBUTARY_ACTOR: 'ada',
+        },
+        cwd: dataDir,
+        out: (text) => said.out.push(text),
+        err: (text) => said.err.push(text),
+        colour: false,
+        now: () => Date.now(),
+        user: 'test',
+        interrupted: new AbortController().signal,
+      })
+      return { code, out: said.out.join('\n'), err: said.err.join('\n') }
     },
     outcomes: async (kind) =>
       (await read(topics.deliveryOutcomes))

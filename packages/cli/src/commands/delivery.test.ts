@@ -2,7 +2,7 @@ import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnary
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import {
   type ActOnDeadLettersRequest,
-  ActOnDeadLettersResponse,
+  type ActOnDeadLettersResponse,
   DeadLetterAction,
   DeliveryServiceService,
   type ListDeadLettersRequest,
@@ -12,7 +12,7 @@ import {
   ListDestinationsResponse,
   type StopDestinationRequest,
   type TestDestinationRequest,
-  TestDestinationResponse,
+  type TestDestinationResponse,
 } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import { whyText, deliveryStoryText } from '../output/deliveryText.ts'
 import { commandLine } from '../testing/commandLine.ts'
@@ -48,7 +48,7 @@ function answering<Q, A>(...answers: (A | { code: status; details: string })[]) 
     asked.push(request)
     const given = answers[Math.min(turn++, answers.length - 1)]!
     if (typeof given === 'object' && given !== null && 'details' in given) answer(given)
-    else answer(null, given as A)
+    else answer(null, given)
   }
 }
 
@@ -209,7 +209,7 @@ mail         open     0        0`)
     expect((await tributary('destination', 'resume', 'crm')).out).toBe('crm is sent to again')
   })
 
-  test('test says what came of it', async () => {
+  test('a test item: what came of it is said', async () => {
     expect(await tributary('destination', 'test', 'crm')).toMatchObject({
       code: 0,
       out: 'crm took the test item in 12 ms',

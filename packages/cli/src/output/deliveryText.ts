@@ -40,7 +40,7 @@ function indented(body: string): string {
 /** The decision as sentences: which change, under which sync, and what was decided and did become of it. */
 export function whyText(story: DeliveryStory): string {
   return [
-    `${causeText(story)}`,
+    causeText(story),
     `Sync ${story.sync} sends that to ${story.destination} (mapping ${story.mapping}), made ${timeText(story.createdMs)}.`,
     story.filtered === ''
       ? 'Consent and the rest allowed it.'

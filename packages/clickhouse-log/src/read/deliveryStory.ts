@@ -70,7 +70,7 @@ async function readChange(
   clickhouse: ClickHouse,
   { profileId, changeId }: { readonly profileId: string; readonly changeId: string },
 ): Promise<string> {
-  const table = changeId.includes('-audience-changes-') ? 'audience_changes' : 'profile_changes'
+  const table = changeId.includes('audience-changes') ? 'audience_changes' : 'profile_changes'
   const [row] = await clickhouse.query<{ value: string }>(
     `SELECT value FROM ${clickhouse.table(table)}
     WHERE profile_id = {profileId:String} AND ce_id = {changeId:String} LIMIT 1`,
