@@ -38,7 +38,7 @@ export function observeProfileStore(
       const now = nowMs()
       for (const { receivedTimeMs } of seen.causes)
         freshness.observe(Math.max(0, now - receivedTimeMs) / 1000)
-      for (const { type } of seen.changes) changes.inc({ type })
+      for (const type of seen.changes) changes.inc({ type })
       memberships.inc({ change: 'entered' }, seen.entered)
       memberships.inc({ change: 'left' }, seen.left)
     }),

@@ -11,6 +11,7 @@ import { topics } from '@tributary/contracts'
 import { EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
 import {
   ProfileServiceClient,
+  WatchRequest,
   type WatchResponse,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { bearerCredentials, callUnary, createHealth, createMetrics } from '@tributary/service-kit'
@@ -116,7 +117,7 @@ test('an event in the log becomes a profile over gRPC, a change for those who wa
     () => committed(topics.jobs).filter(({ value }) => value?.includes('every partition')).length > 0,
   )
 
-  const call = client.watch({ refs: [] }, metadata)
+  const call = client.watch(WatchRequest.create(), metadata)
   const watched: WatchResponse[] = []
   call.on('data', (change: WatchResponse) => watched.push(change))
   call.on('error', () => undefined)

@@ -33,12 +33,12 @@ import {
 import { createAudiencePeerService } from './audience/audiencePeerService.ts'
 import { createAudienceService } from './audience/audienceService.ts'
 import { fragmentTopology } from './fragment/fragmentTopology.ts'
-import { createChangeFeed } from './grpc/changeFeed.ts'
+import { createChangeFeed } from './grpc/watch/changeFeed.ts'
 import { createProfilePeerService } from './grpc/profilePeerService.ts'
 import { createProfileReads } from './grpc/profileReads.ts'
 import { createProfileService } from './grpc/profileService.ts'
 import { reachTasks } from './grpc/reachTasks.ts'
-import { Watchers } from './grpc/watchers.ts'
+import { Watchers } from './grpc/watch/watchers.ts'
 import { startProfileDoor } from './http/profileDoor.ts'
 import { createBackFiller } from './job/backFiller.ts'
 import { type Sent } from './job/jobProcessor.ts'
@@ -151,6 +151,7 @@ export async function startProfileStore(
         views,
         instances,
         reading,
+        log: options.log,
         watchers,
         feed: createChangeFeed({ log: options.log, partitions: counts.profile, watchers }),
         reads,

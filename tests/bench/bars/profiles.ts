@@ -25,7 +25,7 @@ import { type StateStore } from '@tributary/stream-runtime'
 import { fragmentTopology } from '../../../services/profile-store/src/fragment/fragmentTopology.ts'
 import { createProfileReads } from '../../../services/profile-store/src/grpc/profileReads.ts'
 import { createProfileService } from '../../../services/profile-store/src/grpc/profileService.ts'
-import { Watchers } from '../../../services/profile-store/src/grpc/watchers.ts'
+import { unwatched } from '../../../services/profile-store/src/testing/unwatched.ts'
 import { profileTopology } from '../../../services/profile-store/src/profile/profileTopology.ts'
 import { eventOf, home, identifierId } from '../../../services/profile-store/src/testing/shopPeople.ts'
 import { type TaskOnLmdb, openTaskOnLmdb } from '../../support/taskOnLmdb.ts'
@@ -163,13 +163,10 @@ async function startOurs({ fragment, profile }: Tasks): Promise<{ port: number; 
     writes: () => ({ reach: async ({ offset }) => offset, end: async () => 0 }),
     log: { read: async () => [] },
   })
-  const feed = { open: async () => {}, close() {} }
   return startGrpcServer({
     host: '127.0.0.1',
     port: 0,
-    services: [
-      createProfileService({ views, instances, reading, watchers: new Watchers(), feed, reads, logger }),
-    ],
+    services: [createProfileService({ views, instances, reading, ...unwatched(), reads, logger })],
     tokens: ['t0ken'],
     health: createHealth(),
     logger,

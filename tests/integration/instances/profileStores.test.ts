@@ -3,7 +3,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { profileIdOf } from '@tributary/contracts'
 import { ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
-import { type WatchResponse } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
+import {
+  WatchRequest,
+  type WatchResponse,
+} from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { type KafkaAdmin, createAdmin } from '@tributary/kafka'
 import { callUnary } from '@tributary/service-kit'
 import { groupName } from '@tributary/stream-runtime'
@@ -151,24 +154,41 @@ test('two, then three instances share the partitions, and each gives the same an
   expect(tasks).toEqual({ ready: true, detail: '2 tasks of profile run' })
 }, 120_000)
 
-test('whoever is asked to watch sends the changes of all partitions', async () => {
-  const shoppers = new Shoppers(installation, 'watched', 12)
-  const calls = live.map((instance) =>
-    installation.client(instance).watch({ refs: [] }, installation.metadata),
-  )
-  const seen = calls.map((call) => {
-    const ids = new Set<string>()
-    call.on('data', ({ profileId }: WatchResponse) => ids.add(profileId))
-    call.on('error', () => undefined)
-    return ids
+/** Ids of whom a watch has told, and the token to go on with. */
+function collect(instance: ServiceProcess, request: Partial<WatchRequest> = {}) {
+  const call = installation
+    .client(instance)
+    .watch(WatchRequest.create(request as WatchRequest), installation.metadata)
+  const seen = { call, ids: new Set<string>(), token: Buffer.alloc(0) }
+  call.on('data', ({ profileId, resumeToken }: WatchResponse) => {
+    seen.ids.add(profileId)
+    seen.token = Buffer.from(resumeToken)
   })
-  await Promise.all(calls.map((call) => new Promise((resolve) => call.once('metadata', resolve))))
+  call.on('error', () => undefined)
+  return seen
+}
+
+test('whoever is asked to watch sends the changes of all partitions, also those one missed at another instance', async () => {
+  const idsOf = ({ names }: Shoppers) =>
+    names.map((name) => profileIdOf(installation.hash('user_id', 1, name), 0))
+  const shoppers = new Shoppers(installation, 'watched', 12)
+  const watches = live.map((instance) => collect(instance))
+  await Promise.all(watches.map(({ call }) => new Promise((resolve) => call.once('metadata', resolve))))
   await shoppers.send(24)
-  const ids = shoppers.names.map((name) => profileIdOf(installation.hash('user_id', 1, name), 0))
-  await waitUntil('everybody by everyone', () => seen.every((found) => ids.every((id) => found.has(id))))
-  for (const call of calls) call.cancel()
+  await waitUntil('everybody by everyone', () =>
+    watches.every(({ ids }) => idsOf(shoppers).every((id) => ids.has(id))),
+  )
+  for (const { call } of watches) call.cancel()
   await expectNothingLost(shoppers)
-})
+
+  const missed = new Shoppers(installation, 'missed', 12)
+  await missed.send(24)
+  await expectNothingLost(missed)
+  const again = collect(live[1]!, { resumeToken: watches[0]!.token })
+  await waitUntil('those that were missed', () => idsOf(missed).every((id) => again.ids.has(id)))
+  expect(idsOf(shoppers).filter((id) => again.ids.has(id))).toEqual([])
+  again.call.cancel()
+}, 60_000)
 
 test('in and out again while events flow: nothing is lost, and no answer is wrong', async () => {
   while (live.length < 3) await scaleOut()

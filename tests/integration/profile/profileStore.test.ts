@@ -10,6 +10,7 @@ import { type Event, EventType } from '@tributary/contracts/generated/tributary/
 import { type Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import {
   type GetTotalsResponse,
+  WatchRequest,
   type WatchResponse,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { callUnary } from '@tributary/service-kit'
@@ -101,7 +102,7 @@ async function totals(): Promise<{ events: number; profiles: number }> {
 }
 
 test('an order becomes a profile, a computed trait, a membership, and a change for one who watches', async () => {
-  const call = installation.client(store).watch({ refs: [] }, installation.metadata)
+  const call = installation.client(store).watch(WatchRequest.create(), installation.metadata)
   const watched: WatchResponse[] = []
   call.on('data', (change: WatchResponse) => watched.push(change))
   call.on('error', () => undefined)

@@ -21,8 +21,8 @@ import { assignmentOf, eventOf, home, identifierId } from '../testing/shopPeople
 import { type IdentifierReading } from './findProfile.ts'
 import { createProfilePeerService } from './profilePeerService.ts'
 import { createProfileReads } from './profileReads.ts'
+import { unwatched } from '../testing/unwatched.ts'
 import { createProfileService } from './profileService.ts'
-import { Watchers } from './watchers.ts'
 
 const counts = { identifier: 3, profile: 2, delivery: 1 }
 const INSTANCES = 3
@@ -81,8 +81,7 @@ async function startInstance(index: number): Promise<void> {
     views,
     instances,
     reading,
-    watchers: new Watchers(),
-    feed: { open: async () => {}, close: () => {} },
+    ...unwatched(),
     reads,
     logger,
   })

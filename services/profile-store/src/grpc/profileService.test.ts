@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type ServiceError, credentials, status } from '@grpc/grpc-js'
 import {
   type GetProfileResponse,
   ProfileServiceClient,
   type ProfileRef,
-  type WatchResponse,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { PositionToken } from '@tributary/contracts/generated/tributary/ingest/v1/position'
 import { ProfilePeerServiceClient } from '@tributary/contracts/generated/tributary/profile/v1/profile_peers'
@@ -27,14 +25,12 @@ import { type IdentifierReading } from './findProfile.ts'
 import { type ProfileViews } from './profilePartitions.ts'
 import { createProfileReads } from './profileReads.ts'
 import { createProfileService } from './profileService.ts'
-import { Watchers } from './watchers.ts'
+import { unwatched } from '../testing/unwatched.ts'
 
 let pipeline: Pipeline
 let ownsProfiles = true
 let late = false
-let feedUsers = 0
 let logged: (asked: Parameters<AnchoredEvents['read']>[0]) => AnchoredEvent[] = () => []
-const watchers = new Watchers()
 const recording = createRecordingLogger()
 let server: GrpcServer
 let client: ProfileServiceClient
@@ -72,15 +68,7 @@ beforeAll(async () => {
     views,
     reading,
     instances,
-    watchers,
-    feed: {
-      async open() {
-        feedUsers++
-      },
-      close() {
-        feedUsers--
-      },
-    },
+    ...unwatched(),
     reads,
     logger: recording.logger,
   })
@@ -313,87 +301,4 @@ test('GetTotals gives the profile side of the ledger', async () => {
   expect(partitions).toHaveLength(2)
   expect(partitions.reduce((sum, { events }) => sum + events, 0)).toBe(3)
   expect(partitions.reduce((sum, { profiles }) => sum + profiles, 0)).toBe(1)
-})
-
-describe('Watch', () => {
-  const change = (profileId: string, version: string, mergedInto?: string) => ({
-    profileId,
-    version,
-    type: 'dev.tributary.profile.updated.v1',
-    json: '{}',
-    ...(mergedInto !== undefined && { mergedInto }),
-  })
-
-  async function watching(refs: ProfileRef[]) {
-    const call = client.watch({ refs }, metadata)
-    const received: string[] = []
-    const ended = new Promise<ServiceError | undefined>((resolve) => {
-      call.on('data', ({ profileId, version }: WatchResponse) => received.push(`${profileId} ${version}`))
-      call.on('error', (error: ServiceError) => {
-        resolve(error)
-      })
-      call.on('end', () => {
-        resolve(undefined)
-      })
-    })
-    await Promise.race([new Promise((resolve) => call.on('metadata', resolve)), ended])
-    return { received, ended, stop: () => call.cancel() }
-  }
-
-  async function eventually(holds: () => boolean): Promise<void> {
-    for (let i = 0; i < 200 && !holds(); i++) await sleep(5)
-    expect(holds()).toBe(true)
-  }
-
-  test('sends what concerns the profiles asked for, and follows one that is merged', async () => {
-    const { received, ended, stop } = await watching([
-      { ref: { $case: 'identifier', value: { type: 'anonymous_id', value: 'a1' } } },
-    ])
-    for (const each of [
-      change(home('u9'), 'v1'),
-      change(home('u1'), 'v2'),
-      change(home('u1'), 'v3', home('u2')),
-      change(home('u2'), 'v4'),
-    ])
-      watchers.tell(each)
-    await eventually(() => received.length === 3)
-    expect(received).toEqual([`${home('u1')} v2`, `${home('u1')} v3`, `${home('u2')} v4`])
-    stop()
-    await ended
-    await eventually(() => watchers.size === 0)
-    expect(feedUsers).toBe(0)
-  })
-
-  test('without refs sends everything', async () => {
-    const { received, ended, stop } = await watching([])
-    watchers.tell(change(home('u5'), 'v1'))
-    await eventually(() => received.length === 1)
-    stop()
-    expect((await ended)?.code).toBe(status.CANCELLED)
-  })
-
-  test('ends the call of one who does not keep up, and says what to do', async () => {
-    const { ended } = await watching([])
-    for (let i = 0; i < 5_000; i++) watchers.tell(change(home('u1'), `v${i}`))
-    const error = await ended
-    expect(error && `${status[error.code]}: ${error.details}`).toContain(
-      'RESOURCE_EXHAUSTED: more than 1000 changes',
-    )
-    await eventually(() => watchers.size === 0)
-  })
-
-  test('when the changes cannot be read everybody is told to come again', async () => {
-    const { ended } = await watching([])
-    watchers.fail(new Error('the log is away'))
-    const error = await ended
-    expect(error && `${status[error.code]}: ${error.details}`).toMatch(
-      /^UNAVAILABLE: the reader of the changes/,
-    )
-    expect([watchers.size, feedUsers]).toEqual([0, 0])
-  })
-
-  test('refuses a profile that cannot be named', async () => {
-    const { ended } = await watching([{ ref: { $case: 'profileId', value: 'x' } }])
-    expect((await ended)?.code).toBe(status.INVALID_ARGUMENT)
-  })
 })

@@ -24,20 +24,12 @@ import { type PublishInput, publishProfile } from './publishProfile.ts'
 import { advanceSweep, beginSweep } from './sweep.ts'
 import { dueProfiles, keepClock, readClock } from './windows.ts'
 
-/** A change as it was published, for those who watch. */
-export interface PublishedChange {
-  readonly profileId: string
-  readonly version: string
-  readonly type: string
-  readonly json: string
-  readonly mergedInto?: string
-}
-
 /** What a batch did, for metrics. */
 export interface ProfileObservations {
   /** Events that reached a profile, with the time they were received. */
   readonly causes: Cause[]
-  readonly changes: PublishedChange[]
+  /** Types of the changes published. */
+  readonly changes: string[]
   entered: number
   left: number
 }

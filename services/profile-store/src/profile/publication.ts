@@ -155,13 +155,7 @@ function tellChange(publication: Publication, numbered: Numbered, type: string, 
     },
   }
   const json = canonicalJsonText(record as unknown as DomainJson)
-  observations.changes.push({
-    profileId,
-    version: numbered.version,
-    type,
-    json,
-    ...(body.mergedInto !== undefined && { mergedInto: body.mergedInto }),
-  })
+  observations.changes.push(type)
   send(publication, numbered, { topic: topics.profileChanges, key: profileId, type, json })
 }
 

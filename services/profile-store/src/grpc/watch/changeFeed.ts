@@ -7,10 +7,11 @@
  *
  *  F1. When `open` resolves, every change that is committed from then on will be told.
  *  F2. Nothing is read while nobody watches.
+ *  F3. Whatever lies below a position has been told to all who watch, and nothing at or above it.
  */
-import { type ProfileChangeRecord, topics } from '@tributary/contracts'
-import { type InputRecord, type InputStream, type RuntimeLog } from '@tributary/stream-runtime'
-import { type PublishedChange } from '../profile/profileProcessor.ts'
+import { topics } from '@tributary/contracts'
+import { type InputStream, type RuntimeLog } from '@tributary/stream-runtime'
+import { readChange } from './readChange.ts'
 import { type Watchers } from './watchers.ts'
 
 /** Taken between two turns of the event loop: about a millisecond's work. */
@@ -20,6 +21,8 @@ export interface ChangeFeed {
   /** Before a watcher is added; each call is ended by one `close`. */
   open(): Promise<void>
   close(): void
+  /** Of each partition, while it is open (F3). */
+  positions(): readonly number[]
 }
 
 export interface ChangeFeedOptions {
@@ -33,6 +36,7 @@ export function createChangeFeed({ log, partitions, watchers }: ChangeFeedOption
   let users = 0
   let opening: Promise<InputStream> | undefined
   let current: InputStream | undefined
+  let at: number[] = []
 
   async function follow(): Promise<InputStream> {
     const positions = await Promise.all(
@@ -43,6 +47,7 @@ export function createChangeFeed({ log, partitions, watchers }: ChangeFeedOption
     )
     const stream = log.openInputs(positions)
     current = stream
+    at = positions.map(({ offset }) => offset)
     stream.onAvailable(() => tell(stream))
     tell(stream)
     return stream
@@ -53,18 +58,21 @@ export function createChangeFeed({ log, partitions, watchers }: ChangeFeedOption
     try {
       stream.check()
       const taken = stream.take(TAKE)
-      for (const { records } of taken) for (const record of records) tellOne(record)
+      for (const { partition, records, nextOffset } of taken) {
+        for (const record of records) {
+          const change = readChange(record)
+          // F3, also for whoever looks while it is told.
+          at[partition] = record.offset + 1
+          if (change) watchers.tell(change, { partition, offset: record.offset })
+        }
+        at[partition] = nextOffset
+      }
       if (taken.length > 0) setImmediate(() => tell(stream))
     } catch (error) {
       stream.close()
       current = opening = undefined
       watchers.fail(error)
     }
-  }
-
-  function tellOne(record: Pick<InputRecord, 'value' | 'headers'>): void {
-    const change = record.value && readChange(record.value, record.headers)
-    if (change) watchers.tell(change)
   }
 
   return {
@@ -85,17 +93,6 @@ export function createChangeFeed({ log, partitions, watchers }: ChangeFeedOption
       void opening.then((stream) => stream.close()).catch(() => {})
       current = opening = undefined
     },
-  }
-}
-
-function readChange(value: Buffer, headers: InputRecord['headers']): PublishedChange {
-  const json = value.toString()
-  const { profileId, version, mergedInto } = JSON.parse(json) as ProfileChangeRecord
-  return {
-    profileId,
-    version,
-    type: String(headers['ce_type'] ?? ''),
-    json,
-    ...(mergedInto !== undefined && { mergedInto }),
+    positions: () => at,
   }
 }
