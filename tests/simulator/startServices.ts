@@ -135,7 +135,6 @@ export async function startServiceTasks(options: ServiceOptions): Promise<Runnin
         events: (partition) => options.log.all(topics.events, partition),
         skipped: (partition) => options.log.all(topics.skipped, partition),
       }),
-      epoch: 1,
       send: produceEvents,
       inject: (sent) => jobs.inject(0, sent),
       onFailure: () => {},

@@ -7,12 +7,12 @@
 
 CREATE TABLE IF NOT EXISTS {{database}}.events {{on_cluster}}
 (
-  topic LowCardinality(String) COMMENT 'Catalogue name of the topic, without prefix',
+  topic LowCardinality(String) COMMENT 'Name of the topic without prefix; from layout epoch 2 on, what is derived anew has the epoch in it: internal.events.v1.e2',
   partition UInt32 COMMENT 'Partition of the topic',
   `offset` UInt64 COMMENT 'Offset in the partition' CODEC(Delta, ZSTD(1)),
   gap UInt32 COMMENT 'Offsets just before this one that hold no record: markers of transactions' CODEC(ZSTD(1)),
   appended DateTime64(3, 'UTC') COMMENT 'Time of the Kafka record; the broker’s, for events' CODEC(Delta, ZSTD(1)),
-  record LowCardinality(String) COMMENT 'event, or control: a record from a job to a task, which is no event',
+  record LowCardinality(String) COMMENT 'event; copy: brought by a rebuild from an earlier layout epoch; control: a record from a job to a task, which is no event',
   epoch UInt32 COMMENT 'Layout epoch the event was anchored under' CODEC(ZSTD(1)),
   source LowCardinality(String) COMMENT 'Id of the source',
   type LowCardinality(String) COMMENT 'track, identify, page, screen, group, alias',
@@ -37,6 +37,9 @@ CREATE TABLE IF NOT EXISTS {{database}}.events {{on_cluster}}
   trusted Bool COMMENT 'With a secret key or through Kafka' CODEC(ZSTD(1)),
   identity_rules LowCardinality(String) COMMENT 'Hash of the identity rules it was anchored under',
   control String COMMENT 'The control record as JSON' CODEC(ZSTD(1)),
+  copy_topic LowCardinality(String) COMMENT 'Where the event stands that a copy was made of: topic',
+  copy_partition UInt32 COMMENT 'Where the event stands that a copy was made of: partition' CODEC(ZSTD(1)),
+  copy_offset UInt64 COMMENT 'Where the event stands that a copy was made of: offset' CODEC(ZSTD(1)),
   stored DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When this row was written' CODEC(Delta, ZSTD(1)),
   INDEX anchors anchor TYPE bloom_filter(0.01) GRANULARITY 1,
   INDEX identifiers identifier_ids TYPE bloom_filter(0.01) GRANULARITY 1,
@@ -50,7 +53,7 @@ SETTINGS {{deduplication}};
 
 CREATE TABLE IF NOT EXISTS {{database}}.rejected {{on_cluster}}
 (
-  topic LowCardinality(String) COMMENT 'Catalogue name of the topic, without prefix',
+  topic LowCardinality(String) COMMENT 'Name of the topic without prefix; from layout epoch 2 on, what is derived anew has the epoch in it: internal.events.v1.e2',
   partition UInt32 COMMENT 'Partition of the topic',
   `offset` UInt64 COMMENT 'Offset in the partition' CODEC(Delta, ZSTD(1)),
   gap UInt32 COMMENT 'Offsets just before this one that hold no record: markers of transactions' CODEC(ZSTD(1)),
@@ -76,7 +79,7 @@ SETTINGS {{deduplication}};
 
 CREATE TABLE IF NOT EXISTS {{database}}.skipped {{on_cluster}}
 (
-  topic LowCardinality(String) COMMENT 'Catalogue name of the topic, without prefix',
+  topic LowCardinality(String) COMMENT 'Name of the topic without prefix; from layout epoch 2 on, what is derived anew has the epoch in it: internal.events.v1.e2',
   partition UInt32 COMMENT 'Partition of the topic',
   `offset` UInt64 COMMENT 'Offset in the partition' CODEC(Delta, ZSTD(1)),
   gap UInt32 COMMENT 'Offsets just before this one that hold no record: markers of transactions' CODEC(ZSTD(1)),
@@ -100,7 +103,7 @@ SETTINGS {{deduplication}};
 -- Records that no table above or below takes: undecodable, or refused by ClickHouse. The position stays accounted for.
 CREATE TABLE IF NOT EXISTS {{database}}.quarantine {{on_cluster}}
 (
-  topic LowCardinality(String) COMMENT 'Catalogue name of the topic, without prefix',
+  topic LowCardinality(String) COMMENT 'Name of the topic without prefix; from layout epoch 2 on, what is derived anew has the epoch in it: internal.events.v1.e2',
   partition UInt32 COMMENT 'Partition of the topic',
   `offset` UInt64 COMMENT 'Offset in the partition' CODEC(Delta, ZSTD(1)),
   gap UInt32 COMMENT 'Offsets just before this one that hold no record: markers of transactions' CODEC(ZSTD(1)),

@@ -2,7 +2,7 @@
 
 CREATE TABLE IF NOT EXISTS {{database}}.evidence {{on_cluster}}
 (
-  topic LowCardinality(String) COMMENT 'Catalogue name of the topic, without prefix',
+  topic LowCardinality(String) COMMENT 'Name of the topic without prefix; from layout epoch 2 on, what is derived anew has the epoch in it: internal.events.v1.e2',
   partition UInt32 COMMENT 'Partition of the topic',
   `offset` UInt64 COMMENT 'Offset in the partition' CODEC(Delta, ZSTD(1)),
   gap UInt32 COMMENT 'Offsets just before this one that hold no record: markers of transactions' CODEC(ZSTD(1)),
@@ -36,7 +36,7 @@ SETTINGS {{deduplication}};
 
 CREATE TABLE IF NOT EXISTS {{database}}.identity_changes {{on_cluster}}
 (
-  topic LowCardinality(String) COMMENT 'Catalogue name of the topic, without prefix',
+  topic LowCardinality(String) COMMENT 'Name of the topic without prefix; from layout epoch 2 on, what is derived anew has the epoch in it: internal.events.v1.e2',
   partition UInt32 COMMENT 'Partition of the topic',
   `offset` UInt64 COMMENT 'Offset in the partition' CODEC(Delta, ZSTD(1)),
   gap UInt32 COMMENT 'Offsets just before this one that hold no record: markers of transactions' CODEC(ZSTD(1)),

@@ -368,6 +368,13 @@ export type TopicPrefix = string | { readonly prefix: string; readonly epoch: nu
  */
 export function topicName(prefix: TopicPrefix, spec: TopicSpec): string {
   if (typeof prefix === 'string') return `${prefix}.${spec.name}`
-  const name = `${prefix.prefix}.${spec.name}`
-  return spec.perEpoch && prefix.epoch > 1 ? `${name}.e${prefix.epoch}` : name
+  return `${prefix.prefix}.${placeTopic(prefix.epoch, spec)}`
+}
+
+/**
+ * Name without the prefix, as places in the event log have it: the catalogue's, with the epoch from the second on for
+ * topics that are derived anew. Offsets of two epochs are thus never places of one topic.
+ */
+export function placeTopic(epoch: number, spec: TopicSpec): string {
+  return spec.perEpoch && epoch > 1 ? `${spec.name}.e${epoch}` : spec.name
 }

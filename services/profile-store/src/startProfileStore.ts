@@ -254,13 +254,12 @@ function startOutbox(
 }
 
 function startBackFiller(
-  { events, epoch, sendToEvents, logger, onStop }: ProfileStoreOptions,
+  { events, sendToEvents, logger, onStop }: ProfileStoreOptions,
   jobs: Pick<TaskGroup<Sent>, 'view' | 'inject'>,
 ): void {
   const backFiller = createBackFiller({
     view: () => jobs.view(0),
     log: events,
-    epoch,
     send: sendToEvents,
     inject: (sent) => jobs.inject(0, sent),
     onFailure: (error) =>

@@ -75,7 +75,7 @@ async function produce(from: number, count: number, more: Parameters<typeof even
 
 /** A connection of the writers' own, through the proxy. */
 function start(
-  more: { onState?: (state: LogWritersState) => void; onFatal?: (error: Error) => void } = {},
+  more: { epoch?: number; onState?: (state: LogWritersState) => void; onFatal?: (error: Error) => void } = {},
 ): LogWriters {
   const clickhouse: ClickHouse = connectClickHouse({ url: proxy.url, database: log.clickhouse.database })
   const writers = startLogWriters({
@@ -140,6 +140,52 @@ test('what is in the topic comes into the table, each record once, with its posi
     received: String(START_MS + 10),
     raw: '{"type":"track"}',
   })
+})
+
+test('two layout epochs are two places: each is written from its own first offset, and audited by itself', async () => {
+  await produce(0, 60)
+  const first = start()
+  await expectExactly(60)
+  await first.stop()
+
+  const place = { prefix, epoch: 2 }
+  const setup = {
+    counts: { identifier: 2, profile: 1, delivery: 1 },
+    replicationFactor: 1,
+    minInSyncReplicas: 1,
+  }
+  await createTopics(kafka, { topics: [topics.events, topics.skipped], prefix: place, ...setup })
+  const copy = (i: number) => ({
+    topic: topics.events.name,
+    partition: i % PARTITIONS,
+    offset: Math.floor(i / PARTITIONS),
+  })
+  await producer.send(
+    Array.from({ length: 70 }, (_, i) => ({
+      topic: topicName(place, topics.events),
+      partition: i % 2,
+      key: 'a',
+      value: eventRecord(0, {
+        messageId: `m${i}`,
+        epoch: 2,
+        ...(i < 60 && { copyOf: copy(i) }),
+      }).value,
+    })),
+  )
+  start({ epoch: 2 })
+  await waitForValue('both epochs', counts, ({ rows }) => rows >= 130)
+  expect((await counts()).messages).toBe(70)
+
+  const report = await audit({ clickhouse: log.clickhouse, kafka, prefix, epoch: 2 })
+  expect(report.figures.partitions.filter(({ rows }) => rows > 0)).toMatchObject([
+    { topic: 'internal.events.v1', partition: 0, rows: 20, kafka: { stored: 20, behind: 0 } },
+    { topic: 'internal.events.v1', partition: 1, rows: 20 },
+    { topic: 'internal.events.v1', partition: 2, rows: 20 },
+    { topic: 'internal.events.v1.e2', partition: 0, rows: 35, kafka: { stored: 35, behind: 0 } },
+    { topic: 'internal.events.v1.e2', partition: 1, rows: 35 },
+  ])
+  expect(report.findings).toEqual([])
+  expect(report).toMatchObject({ accepted: 70, folding: { events: 70, copied: 60, folded: 70 } })
 })
 
 test('a new owner goes on where the last one stopped', async () => {

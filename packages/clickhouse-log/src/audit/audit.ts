@@ -1,10 +1,10 @@
 /** The audit: measures, asks Kafka where the writers stand, and judges. Reads only. */
-import { topicName } from '@tributary/contracts'
+import { placeTopic } from '@tributary/contracts'
 import { type Kafka, type KafkaAdmin, KafkaFault, createAdmin, readTopic } from '@tributary/kafka'
 import type { ClickHouse } from '../clickHouse.ts'
 import { logTables } from '../rows/logTables.ts'
 import { readCommitted } from '../writer/range.ts'
-import { logWriterGroup } from '../writer/startLogWriters.ts'
+import { logWriterPlaceGroup } from '../writer/startLogWriters.ts'
 import type { PartitionFigures } from './figures.ts'
 import { type AuditReport, type ProfileTotals, judge } from './judge.ts'
 import { measure } from './measure.ts'
@@ -14,7 +14,7 @@ export interface AuditOptions {
   /** Without it, rows that are missing at the very end of a partition cannot be told from ones not written yet. */
   readonly kafka?: Kafka
   readonly prefix: string
-  /** Layout epoch whose topics are looked at; 1 when left out. */
+  /** Layout epoch whose folding is judged; 1 when left out. Rows and stamps are those of all epochs. */
   readonly epoch?: number
   readonly groupPrefix?: string
   /** What the profiles say of themselves (GetTotals of the profile-store); without it L5 is judged by the log alone. */
@@ -22,7 +22,7 @@ export interface AuditOptions {
 }
 
 export async function audit(options: AuditOptions): Promise<AuditReport> {
-  const figures = await measure(options.clickhouse)
+  const figures = await measure(options.clickhouse, options.epoch ?? 1)
   if (options.kafka === undefined) return judge(figures, options.totals)
   const admin = await createAdmin(options.kafka)
   try {
@@ -40,21 +40,26 @@ async function withPositions(
   measured: readonly PartitionFigures[],
 ): Promise<PartitionFigures[]> {
   const all: PartitionFigures[] = []
-  for (const { topic } of logTables) {
-    const name = topicName({ prefix, epoch }, topic)
-    const known = measured.filter((partition) => partition.topic === topic.name)
+  // Topics of other epochs are in the log already when they are of interest: the writers of this one may be new.
+  const places = new Set([
+    ...logTables.map(({ topic }) => placeTopic(epoch, topic)),
+    ...measured.map(({ topic }) => topic),
+  ])
+  for (const place of [...places].sort()) {
+    const name = `${prefix}.${place}`
+    const known = measured.filter((partition) => partition.topic === place)
     const ends = await endsOf(admin, name)
     if (ends.length === 0) {
       all.push(...known)
       continue
     }
-    const committed = await admin.groupOffsets(logWriterGroup(groupPrefix ?? prefix, topic, epoch), [name])
+    const committed = await admin.groupOffsets(logWriterPlaceGroup(groupPrefix ?? prefix, place), [name])
     const numbers = new Set([...known, ...ends].map(({ partition }) => partition))
     for (const partition of [...numbers].sort((a, b) => a - b)) {
       const found = known.find((each) => each.partition === partition)
       const end = ends.find((each) => each.partition === partition)
       const position = committed.find((each) => each.partition === partition)
-      const figures = found ?? nothing(topic.name, partition)
+      const figures = found ?? nothing(place, partition)
       if (end === undefined) all.push(figures)
       else if (found !== undefined || position !== undefined || end.committedEnd > 0) {
         const { offset, stored, intent } = readCommitted(position?.offset ?? 0, position?.metadata ?? '')

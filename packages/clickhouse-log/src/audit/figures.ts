@@ -66,8 +66,13 @@ export interface SequenceFigures {
   readonly doubled: readonly number[]
 }
 
+/** Of the events topic of one layout epoch. */
 export interface FoldingFigures {
+  readonly topic: string
+  /** Copies included. */
   readonly events: number
+  /** Brought by a rebuild from an earlier epoch. */
+  readonly copied: number
   readonly controls: number
   /** By reason, by distinct event. */
   readonly skipped: Readonly<Record<string, number>>

@@ -7,12 +7,12 @@ import type { AuditReport, Folding } from './judge.ts'
  */
 export function ledgerLine(report: AuditReport): string {
   const { received, rejected, repeated, folding, gaps, doubled, balanced, findings } = report
-  const events = number(folding.events)
+  const events = `events ${number(folding.events)}${folding.copied === 0 ? '' : ` (copied ${number(folding.copied)})`}`
   const again = repeated === 0 ? '' : ` + repeated ${number(repeated)}`
   const flight = folding.inFlight === 0 ? '' : ` + in flight ${number(folding.inFlight)}`
   return [
-    `ledger: received ${number(received)}${again} = events ${events} + rejected ${number(rejected)}`,
-    `events ${events} = folded ${number(folding.folded)} + skipped ${number(folding.skipped)}${reasonsText(folding)}${flight}`,
+    `ledger: received ${number(received)}${again} = events ${number(report.accepted)} + rejected ${number(rejected)}`,
+    `${events} = folded ${number(folding.folded)} + skipped ${number(folding.skipped)}${reasonsText(folding)}${flight}`,
     `gaps ${number(gaps)}`,
     `doubled ${number(doubled)}`,
     balanced ? 'balances' : `DOES NOT BALANCE (${findings.length} findings)`,
@@ -95,8 +95,26 @@ export function formatReport(report: AuditReport): string {
     ),
     section(
       'events',
-      ['events', `folded (by the ${folding.foldedBy})`, 'skipped', 'in flight', 'control records'],
-      [[folding.events, folding.folded, folding.skipped, folding.inFlight, folding.controls]],
+      [
+        'topic',
+        'events',
+        'copied',
+        `folded (by the ${folding.foldedBy})`,
+        'skipped',
+        'in flight',
+        'control records',
+      ],
+      [
+        [
+          figures.folding.topic,
+          folding.events,
+          folding.copied,
+          folding.folded,
+          folding.skipped,
+          folding.inFlight,
+          folding.controls,
+        ],
+      ],
     ),
     section(
       'the same message under several anchors (each counts once)',

@@ -37,7 +37,9 @@ const good: Figures = {
     },
   ],
   folding: {
+    topic: 'internal.events.v1',
     events: 96,
+    copied: 0,
     controls: 2,
     skipped: { duplicate: 5, no_identifier: 1 },
     skippedTwice: [],

@@ -33,7 +33,9 @@ export interface Finding {
 }
 
 export interface Folding {
+  /** Copies of an earlier layout epoch included. */
   readonly events: number
+  readonly copied: number
   /** By the profiles where they were asked, else what the log says should be folded. */
   readonly folded: number
   readonly foldedBy: 'profiles' | 'log'
@@ -49,6 +51,8 @@ export interface AuditReport {
   readonly findings: readonly Finding[]
   readonly received: number
   readonly rejected: number
+  /** Events in the log, of all layout epochs, copies not counted. */
+  readonly accepted: number
   /** Events beyond one per origin: repeated by a producer, taken out as duplicates later. */
   readonly repeated: number
   readonly folding: Folding
@@ -79,6 +83,7 @@ export function judge(figures: Figures, totals?: ProfileTotals): AuditReport {
   findings.push(...judgeFolding(folding, figures))
 
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+  const accepted = sum(figures.sources.map((source) => source.events))
   const eventOrigins = sum(figures.sources.map((source) => source.eventOrigins))
   const rejected = sum(figures.sources.map((source) => source.rejectedOrigins))
   const both = sum(figures.sources.map((source) => source.bothOrigins))
@@ -88,7 +93,8 @@ export function judge(figures: Figures, totals?: ProfileTotals): AuditReport {
     findings,
     received: eventOrigins + rejected - both,
     rejected,
-    repeated: folding.events - eventOrigins,
+    accepted,
+    repeated: accepted - eventOrigins,
     folding,
     gaps:
       sum(figures.partitions.map((partition) => Math.max(missingIn(partition), 0))) +
@@ -260,13 +266,13 @@ function numbersFindings({
 
 function judgeSkips({ folding }: Figures): Finding[] {
   const findings: Finding[] = []
-  const topic = topics.events.name
+  const { topic } = folding
   if (folding.skippedTwice.length > 0) {
-    const at = placesOf(folding.skippedTwice)
+    const at = placesOf(topic, folding.skippedTwice)
     findings.push({ rule: 'L5', topic, message: `events that were skipped more than once: ${at}` })
   }
   if (folding.skippedUnknown.length > 0) {
-    const at = placesOf(folding.skippedUnknown)
+    const at = placesOf(topic, folding.skippedUnknown)
     findings.push({ rule: 'L5', topic, message: `skipped, but not in the log: ${at}` })
   }
   return findings
@@ -277,6 +283,7 @@ function foldingOf({ folding }: Figures, totals: ProfileTotals | undefined): Fol
   const folded = totals?.events ?? folding.foldable
   return {
     events: folding.events,
+    copied: folding.copied,
     folded,
     foldedBy: totals === undefined ? 'log' : 'profiles',
     skipped,
@@ -340,10 +347,8 @@ function placesText(at: readonly OffsetRange[]): string {
   return at.map(rangeText).join(', ') || 'unknown'
 }
 
-function placesOf(places: readonly EventPlace[]): string {
-  return places
-    .map(({ partition, offset }) => `${topics.events.name}/${partition} offset ${offset}`)
-    .join(', ')
+function placesOf(topic: string, places: readonly EventPlace[]): string {
+  return places.map(({ partition, offset }) => `${topic}/${partition} offset ${offset}`).join(', ')
 }
 
 function records(count: number): string {

@@ -1,5 +1,5 @@
 /** Asks ClickHouse for the figures of the ledger. Every query names its topic or table; none changes anything. */
-import { topics } from '@tributary/contracts'
+import { type TopicSpec, placeTopic, topics } from '@tributary/contracts'
 import type { ClickHouse } from '../clickHouse.ts'
 import { logTables } from '../rows/logTables.ts'
 import type {
@@ -17,8 +17,9 @@ import { measureNumbers } from './measureNumbers.ts'
 /** How many places are named per finding: enough to look, and a report that can be read. */
 const NAMED_PLACES = 20
 
-export async function measure(clickhouse: ClickHouse): Promise<Figures> {
-  const folding = await measureFolding(clickhouse)
+/** `epoch`: the layout epoch whose folding is measured; rows, stamps and sources are those of all. */
+export async function measure(clickhouse: ClickHouse, epoch: number): Promise<Figures> {
+  const folding = await measureFolding(clickhouse, epoch)
   return {
     sources: await measureSources(clickhouse),
     partitions: await measurePartitions(clickhouse),
@@ -27,7 +28,7 @@ export async function measure(clickhouse: ClickHouse): Promise<Figures> {
     versions: await measureVersions(clickhouse),
     deliveries: await measureDeliveries(clickhouse),
     outcomesWithoutDelivery: await countOutcomesWithoutDelivery(clickhouse),
-    twoAnchors: await findTwoAnchors(clickhouse),
+    twoAnchors: await findTwoAnchors(clickhouse, epoch),
   }
 }
 
@@ -59,38 +60,42 @@ async function measurePartitions(clickhouse: ClickHouse): Promise<PartitionFigur
   const all: PartitionFigures[] = []
   for (const table of logTables) {
     const control = table.topic.name === topics.events.name ? `record = 'control'` : '0'
+    const ofTable = `(topic = {topic:String} OR startsWith(topic, {later:String}))`
     // One row per offset, also when there are several in the table.
     const offsets = `
-      SELECT partition, \`offset\` AS at, any(gap) AS gap, count() AS copies, max(aside) AS aside, max(control) AS control
+      SELECT topic, partition, \`offset\` AS at, any(gap) AS gap, count() AS copies, max(aside) AS aside, max(control) AS control
       FROM (
-        SELECT partition, \`offset\`, gap, 0 AS aside, toUInt8(${control}) AS control
-        FROM ${clickhouse.table(table.name)} WHERE topic = {topic:String}
-        UNION ALL SELECT partition, \`offset\`, gap, 1 AS aside, toUInt8(0) AS control
-        FROM ${clickhouse.table('quarantine')} WHERE topic = {topic:String}
+        SELECT topic, partition, \`offset\`, gap, 0 AS aside, toUInt8(${control}) AS control
+        FROM ${clickhouse.table(table.name)} WHERE ${ofTable}
+        UNION ALL SELECT topic, partition, \`offset\`, gap, 1 AS aside, toUInt8(0) AS control
+        FROM ${clickhouse.table('quarantine')} WHERE ${ofTable}
       )
-      GROUP BY partition, \`offset\``
-    const topic = table.topic.name
+      GROUP BY topic, partition, \`offset\``
+    const params = placesOf(table.topic)
     const rows = await clickhouse.query<
-      Row<'partition' | 'records' | 'offsets' | 'gaps' | 'first' | 'last' | 'quarantined' | 'controls'>
+      Row<
+        'partition' | 'records' | 'offsets' | 'gaps' | 'first' | 'last' | 'quarantined' | 'controls',
+        'topic'
+      >
     >(
-      `SELECT partition, sum(copies) AS records, count() AS offsets, sum(gap) AS gaps,
+      `SELECT topic, partition, sum(copies) AS records, count() AS offsets, sum(gap) AS gaps,
         min(toInt64(at) - toInt64(gap)) AS first, max(at) AS last, sum(aside) AS quarantined, sum(control) AS controls
-      FROM (${offsets}) GROUP BY partition ORDER BY partition`,
-      { topic },
+      FROM (${offsets}) GROUP BY topic, partition ORDER BY topic, partition`,
+      params,
     )
     const named = await measureNumbers(clickhouse, {
       from: `(${offsets})`,
-      group: ['partition'],
+      group: ['topic', 'partition'],
       number: 'at',
       gap: 'gap',
       copies: 'copies',
       startAt: 0,
-      params: { topic },
+      params,
     })
     for (const row of rows) {
-      const places = named.get(String(row.partition))
+      const places = named.get(`${row.topic}|${row.partition}`)
       all.push({
-        topic,
+        topic: row.topic,
         partition: Number(row.partition),
         rows: Number(row.records),
         offsets: Number(row.offsets),
@@ -113,26 +118,30 @@ async function measureSequences(clickhouse: ClickHouse): Promise<SequenceFigures
     if (!('seq' in columns)) continue
     const writer = 'writer' in columns ? 'writer' : `''`
     const numbers = `
-      SELECT epoch, ${writer} AS task, partition, seq AS at, count() AS copies
-      FROM ${clickhouse.table(name)} WHERE topic = {topic:String} AND seq > 0 GROUP BY epoch, task, partition, seq`
-    const rows = await clickhouse.query<Row<'epoch' | 'partition' | 'records' | 'numbers' | 'last', 'task'>>(
-      `SELECT epoch, task, partition, sum(copies) AS records, count() AS numbers, max(at) AS last
-      FROM (${numbers}) GROUP BY epoch, task, partition ORDER BY epoch, task, partition`,
-      { topic: topic.name },
+      SELECT topic, epoch, ${writer} AS task, partition, seq AS at, count() AS copies
+      FROM ${clickhouse.table(name)} WHERE (topic = {topic:String} OR startsWith(topic, {later:String})) AND seq > 0
+      GROUP BY topic, epoch, task, partition, seq`
+    const params = placesOf(topic)
+    const rows = await clickhouse.query<
+      Row<'epoch' | 'partition' | 'records' | 'numbers' | 'last', 'topic' | 'task'>
+    >(
+      `SELECT topic, epoch, task, partition, sum(copies) AS records, count() AS numbers, max(at) AS last
+      FROM (${numbers}) GROUP BY ALL ORDER BY topic, epoch, task, partition`,
+      params,
     )
     const named = await measureNumbers(clickhouse, {
       from: `(${numbers})`,
-      group: ['epoch', 'task', 'partition'],
+      group: ['topic', 'epoch', 'task', 'partition'],
       number: 'at',
       gap: '0',
       copies: 'copies',
       startAt: 1,
-      params: { topic: topic.name },
+      params,
     })
     for (const row of rows) {
-      const places = named.get(`${row.epoch}|${row.task}|${row.partition}`)
+      const places = named.get(`${row.topic}|${row.epoch}|${row.task}|${row.partition}`)
       all.push({
-        topic: topic.name,
+        topic: row.topic,
         partition: Number(row.partition),
         epoch: Number(row.epoch),
         writer: row.task,
@@ -176,36 +185,44 @@ async function measureVersions(clickhouse: ClickHouse): Promise<VersionFigures[]
   })
 }
 
-async function measureFolding(clickhouse: ClickHouse): Promise<FoldingFigures> {
-  const events = clickhouse.table('events')
-  const skipped = clickhouse.table('skipped')
-  const [totals] = await clickhouse.query<Row<'events' | 'controls' | 'foldable' | 'span'>>(
-    `SELECT countIf(record = 'event') AS events, countIf(record = 'control') AS controls,
-      uniqExactIf((source, message_id, anchor), record = 'event' AND notEmpty(identifier_ids)) AS foldable,
+async function measureFolding(clickhouse: ClickHouse, epoch: number): Promise<FoldingFigures> {
+  const topic = placeTopic(epoch, topics.events)
+  const events = `(SELECT * FROM ${clickhouse.table('events')} WHERE topic = {topic:String})`
+  const skipped = `(SELECT * FROM ${clickhouse.table('skipped')} WHERE event_topic = {topic:String})`
+  const [totals] = await clickhouse.query<Row<'events' | 'copied' | 'controls' | 'foldable' | 'span'>>(
+    `SELECT countIf(record != 'control') AS events, countIf(record = 'copy') AS copied,
+      countIf(record = 'control') AS controls,
+      uniqExactIf((source, message_id, anchor), record != 'control' AND notEmpty(identifier_ids)) AS foldable,
       if(count() = 0, 0, dateDiff('millisecond', min(appended), max(appended))) AS span
     FROM ${events}`,
+    { topic },
   )
   const reasons = await clickhouse.query<Row<'events', 'reason'>>(
-    `SELECT reason, uniqExact(event_topic, event_partition, event_offset) AS events
+    `SELECT reason, uniqExact(event_partition, event_offset) AS events
     FROM ${skipped} GROUP BY reason ORDER BY reason`,
+    { topic },
   )
   const twice = await clickhouse.query<Row<'partition' | 'at'>>(
     `SELECT event_partition AS partition, event_offset AS at FROM ${skipped}
-    GROUP BY event_topic, event_partition, event_offset HAVING count() > 1
+    GROUP BY event_partition, event_offset HAVING count() > 1
     ORDER BY partition, at LIMIT ${NAMED_PLACES}`,
+    { topic },
   )
   const unknown = await clickhouse.query<Row<'partition' | 'at'>>(
     `SELECT event_partition AS partition, event_offset AS at FROM ${skipped}
-    WHERE (event_topic, event_partition, event_offset) NOT IN
-      (SELECT topic, partition, \`offset\` FROM ${events} WHERE record = 'event')
+    WHERE (event_partition, event_offset) NOT IN
+      (SELECT partition, \`offset\` FROM ${events} WHERE record != 'control')
     ORDER BY partition, at LIMIT ${NAMED_PLACES}`,
+    { topic },
   )
   const place = (row: Row<'partition' | 'at'>) => ({
     partition: Number(row.partition),
     offset: Number(row.at),
   })
   return {
+    topic,
     events: Number(totals?.events ?? 0),
+    copied: Number(totals?.copied ?? 0),
     controls: Number(totals?.controls ?? 0),
     skipped: Object.fromEntries(reasons.map((row) => [row.reason, Number(row.events)])),
     skippedTwice: twice.map(place),
@@ -258,13 +275,20 @@ async function countOutcomesWithoutDelivery(clickhouse: ClickHouse): Promise<num
   return Number(row?.outcomes ?? 0)
 }
 
-async function findTwoAnchors(clickhouse: ClickHouse): Promise<TwoAnchors[]> {
+async function findTwoAnchors(clickhouse: ClickHouse, epoch: number): Promise<TwoAnchors[]> {
   const rows = await clickhouse.query<Row<'anchors', 'source' | 'message_id'>>(
     `SELECT source, message_id, uniqExact(anchor) AS anchors FROM ${clickhouse.table('events')}
-    WHERE record = 'event' GROUP BY source, message_id HAVING anchors > 1
+    WHERE topic = {topic:String} AND record != 'control'
+    GROUP BY source, message_id HAVING anchors > 1
     ORDER BY source, message_id LIMIT ${NAMED_PLACES}`,
+    { topic: placeTopic(epoch, topics.events) },
   )
   return rows.map((row) => ({ source: row.source, messageId: row.message_id, anchors: Number(row.anchors) }))
+}
+
+/** A topic in the places of all epochs: its own name, and what begins like a later epoch's. */
+function placesOf({ name }: TopicSpec): { readonly topic: string; readonly later: string } {
+  return { topic: name, later: `${name}.e` }
 }
 
 /** A row of an answer: numbers come as numbers or, at 64 bits, as text. */

@@ -4,7 +4,7 @@
  *  A1. What was skipped (duplicates, conflicts) is not there: the profile does not count it either.
  *  A2. Pages go by (time, partition, offset): new events and late ones neither repeat nor hide what comes after a page.
  */
-import { topics } from '@tributary/contracts'
+import { placeTopic, topics } from '@tributary/contracts'
 import { type ClickHouse } from '../clickHouse.ts'
 
 /** Where a page ended. */
@@ -51,7 +51,8 @@ interface Row {
   body: string
 }
 
-export function createAnchoredEvents(clickhouse: ClickHouse): AnchoredEvents {
+/** `epoch`: the layout epoch whose events they are; its topic holds what a rebuild brought from earlier ones, too. */
+export function createAnchoredEvents(clickhouse: ClickHouse, epoch: number): AnchoredEvents {
   const events = clickhouse.table('events')
   const skipped = clickhouse.table('skipped')
   return {
@@ -63,14 +64,14 @@ export function createAnchoredEvents(clickhouse: ClickHouse): AnchoredEvents {
             toUnixTimestamp64Milli(received) AS received_ms, identifier_types AS types, identifier_values AS ids,
             base64Encode(if(payload = '', raw, payload)) AS body
           FROM ${events}
-          WHERE topic = {topic:String} AND record = 'event' AND has({anchors:Array(String)}, anchor)
+          WHERE topic = {topic:String} AND record != 'control' AND has({anchors:Array(String)}, anchor)
             AND ({first:Bool} OR (ms, partition, at) < ({ms:Int64}, {partition:UInt32}, {at:UInt64}))
             AND (partition, \`offset\`) NOT IN (SELECT event_partition, event_offset FROM ${skipped}
               WHERE event_topic = {topic:String})
         )
         SELECT * FROM found ORDER BY ms DESC, partition DESC, at DESC LIMIT {limit:UInt32}`,
         {
-          topic: topics.events.name,
+          topic: placeTopic(epoch, topics.events),
           anchors: [...anchors],
           first: after === undefined,
           ms: place.timeMs,

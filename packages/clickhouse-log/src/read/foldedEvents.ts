@@ -9,7 +9,7 @@
  *  B3. Sorted by anchor, then offset, so that whoever reads needs the memory of one anchor only, and can go on after
  *      any of them.
  */
-import { topics } from '@tributary/contracts'
+import { placeTopic, topics } from '@tributary/contracts'
 import { type ClickHouse } from '../clickHouse.ts'
 
 /** An event as the log has it. */
@@ -34,7 +34,6 @@ export interface FoldedEvents {
     readonly partition: number
     /** Offset of a record of the events topic. */
     readonly offset: number
-    readonly epoch: number
     readonly writer: string
     readonly skipped: number
   }): Promise<boolean>
@@ -61,11 +60,13 @@ interface Row {
   body: string
 }
 
-export function createFoldedEvents(clickhouse: ClickHouse): FoldedEvents {
+/** `epoch`: the layout epoch whose events they are; its topic holds what a rebuild brought from earlier ones, too. */
+export function createFoldedEvents(clickhouse: ClickHouse, epoch: number): FoldedEvents {
+  const topic = placeTopic(epoch, topics.events)
   const events = clickhouse.table('events')
   const skipped = clickhouse.table('skipped')
   return {
-    async hasAll({ partition, offset, epoch, writer, skipped: count }) {
+    async hasAll({ partition, offset, writer, skipped: count }) {
       const [reached] = await clickhouse.query<{ events: number; skips: number }>(
         `SELECT
           (SELECT count() FROM ${events}
@@ -74,8 +75,8 @@ export function createFoldedEvents(clickhouse: ClickHouse): FoldedEvents {
             WHERE topic = {skipped:String} AND partition = {partition:UInt32} AND epoch = {epoch:UInt32}
               AND writer = {writer:String}) >= {count:UInt64} AS skips`,
         {
-          events: topics.events.name,
-          skipped: topics.skipped.name,
+          events: topic,
+          skipped: placeTopic(epoch, topics.skipped),
           partition,
           at: offset,
           epoch,
@@ -92,12 +93,12 @@ export function createFoldedEvents(clickhouse: ClickHouse): FoldedEvents {
           base64Encode(if(payload = '', raw, payload)) AS body
         FROM ${events}
         WHERE topic = {topic:String} AND partition = {partition:UInt32} AND \`offset\` < {below:UInt64}
-          AND record = 'event' AND anchor > {after:String} AND has({names:Array(String)}, name)
+          AND record != 'control' AND anchor > {after:String} AND has({names:Array(String)}, name)
           AND \`offset\` NOT IN (SELECT event_offset FROM ${skipped}
             WHERE event_topic = {topic:String} AND event_partition = {partition:UInt32}
               AND event_offset < {below:UInt64})
         ORDER BY anchor, at`,
-        { topic: topics.events.name, partition, below, after, names },
+        { topic, partition, below, after, names },
       )
       for await (const lot of rows)
         yield lot.map((row) => ({

@@ -6,7 +6,7 @@ import {
   TimeFlag,
 } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { Control } from '@tributary/contracts/generated/tributary/job/v1/control'
-import { array, bool, clampMs, millis, nullable, string, uint32, word } from './columnType.ts'
+import { array, bool, clampMs, millis, nullable, string, uint32, uint64, word } from './columnType.ts'
 import { enumWords } from './enumWord.ts'
 import { type RowOf, defineLogTable, isUnreadable } from './logTable.ts'
 import { placeColumns, placeOf } from './place.ts'
@@ -41,28 +41,31 @@ const eventColumns = {
   identity_rules: word,
 }
 
+const copyColumns = { copy_topic: word, copy_partition: uint32, copy_offset: uint64 }
+const NO_COPY: RowOf<typeof copyColumns> = { copy_topic: '', copy_partition: 0, copy_offset: 0 }
+
 export const eventsTable = defineLogTable(
   'events',
   topics.events,
-  { ...placeColumns, record: word, ...eventColumns, control: string },
+  { ...placeColumns, record: word, ...eventColumns, control: string, ...copyColumns },
   (place, record) => {
     const decoded = readProtobuf(record, EventRecord)
     if (isUnreadable(decoded)) return decoded
     switch (decoded.record?.$case) {
       case 'event':
-        return { ...placeOf(place, record), record: 'event', ...columnsOf(decoded.record.value), control: '' }
+        return { ...placeOf(place, record), ...columnsOf(decoded.record.value), control: '' }
       case 'control': {
         const control = JSON.stringify(Control.toJSON(decoded.record.value))
         // A control record has no time of its own: the record's own stands in for the columns that cannot be empty.
         const at = { time: record.timestampMs, received: record.timestampMs }
-        return { ...placeOf(place, record), record: 'control', ...NO_EVENT, ...at, control }
+        return { ...placeOf(place, record), record: 'control', ...NO_EVENT, ...at, control, ...NO_COPY }
       }
       case 'fill': {
         // What it holds was computed from rows of this very table: only its place is kept, and nothing of a person.
         const { job, anchor } = decoded.record.value
         const at = { time: record.timestampMs, received: record.timestampMs }
         const control = JSON.stringify({ job, fill: anchor })
-        return { ...placeOf(place, record), record: 'control', ...NO_EVENT, ...at, control }
+        return { ...placeOf(place, record), record: 'control', ...NO_EVENT, ...at, control, ...NO_COPY }
       }
       case undefined:
         return { unreadable: 'neither an event nor a control record: written by a newer version?' }
@@ -70,9 +73,13 @@ export const eventsTable = defineLogTable(
   },
 )
 
-function columnsOf(event: Event): RowOf<typeof eventColumns> {
-  const { identifiers, previous } = event
+function columnsOf(event: Event) {
+  const { identifiers, previous, copyOf } = event
   return {
+    record: copyOf ? 'copy' : 'event',
+    copy_topic: copyOf?.topic ?? '',
+    copy_partition: copyOf?.partition ?? 0,
+    copy_offset: copyOf?.offset ?? 0,
     epoch: event.epoch,
     source: event.sourceId,
     type: typeWord(event.type),

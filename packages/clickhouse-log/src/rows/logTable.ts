@@ -23,7 +23,7 @@ export interface LogRecord {
 
 /** Where a record stands. */
 export interface LogPlace {
-  /** Catalogue name. */
+  /** Name without prefix: `placeTopic` of its layout epoch. */
   readonly topic: string
   readonly partition: number
 }

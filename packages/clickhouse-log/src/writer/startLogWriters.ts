@@ -8,7 +8,7 @@
  *  W4. ClickHouse being away never makes the service unready: events are safe in Kafka, and the state says so.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type TopicSpec, topicName } from '@tributary/contracts'
+import { type TopicSpec, placeTopic, topicName } from '@tributary/contracts'
 import {
   type AssignedPartition,
   type ConsumerGroup,
@@ -66,7 +66,12 @@ export interface LogWriters {
 
 /** Name of the consumer group that keeps a topic's position. */
 export function logWriterGroup(groupPrefix: string, topic: TopicSpec, epoch: number): string {
-  return topicName({ prefix: `${groupPrefix}.event-log`, epoch }, topic)
+  return logWriterPlaceGroup(groupPrefix, placeTopic(epoch, topic))
+}
+
+/** The same, of a topic as places have it. */
+export function logWriterPlaceGroup(groupPrefix: string, place: string): string {
+  return `${groupPrefix}.event-log.${place}`
 }
 
 /**
@@ -108,7 +113,9 @@ class Writers implements LogWriters {
 
   constructor(options: LogWritersOptions) {
     this.#options = options
-    const tables = new Map(options.topics.map((topic) => [topic.name, logTableOf(topic)]))
+    const tables = new Map(
+      options.topics.map((topic) => [placeTopic(options.epoch, topic), logTableOf(topic)]),
+    )
     this.#store = createClickHouseLogStore(options.clickhouse, (topic) => tables.get(topic)!)
     this.#meters = createMeters(options.metrics)
     this.#groups = options.topics.map((topic) => this.#startGroup(topic))
@@ -151,7 +158,7 @@ class Writers implements LogWriters {
       startAt: 'earliest',
       onAssigned: (assigned) => this.#assigned(topic, group, assigned),
       onRecords: async ({ partition, records, nextOffset, signal }) => {
-        const writer = this.#writers.get(idOf(topic, partition))
+        const writer = this.#writers.get(this.#idOf(topic, partition))
         if (writer === undefined) return
         writer.offer(records, nextOffset)
         await this.#room(writer, signal)
@@ -167,7 +174,7 @@ class Writers implements LogWriters {
           { topic: topic.name, partition, from: position, to: start - 1 },
           'offsets left the topic before they were stored; they are lost to the event log: raise the retention',
         )
-        this.#writers.get(idOf(topic, partition))?.skipTo(start)
+        this.#writers.get(this.#idOf(topic, partition))?.skipTo(start)
         return start
       },
       onFatal: (error) => this.#options.onFatal(error),
@@ -181,11 +188,11 @@ class Writers implements LogWriters {
     assigned: AssignedPartition,
   ): Promise<number | undefined> {
     const { partition, signal } = assigned
-    const id = idOf(topic, partition)
+    const id = this.#idOf(topic, partition)
     const opened = await this.#open(topic, assigned)
     // Taken away while it asked: another writer of this instance may have the partition already.
     if (opened === undefined || signal.aborted) return undefined
-    const place = { topic: topic.name, partition }
+    const place = { topic: placeTopic(this.#options.epoch, topic), partition }
     const writer = new PartitionWriter({
       place,
       opening: opened.opening,
@@ -239,8 +246,8 @@ class Writers implements LogWriters {
     { partition, committed, signal }: AssignedPartition,
   ): Promise<Extract<PartitionOpening, { kind: 'open' }> | undefined> {
     const { logger } = this.#options
-    const id = idOf(topic, partition)
-    const place = { topic: topic.name, partition }
+    const id = this.#idOf(topic, partition)
+    const place = { topic: placeTopic(this.#options.epoch, topic), partition }
     const over = AbortSignal.any([signal, this.#stop.signal])
     while (!over.aborted) {
       let asked
@@ -295,6 +302,10 @@ class Writers implements LogWriters {
     }
   }
 
+  #idOf(topic: TopicSpec, partition: number): string {
+    return `${placeTopic(this.#options.epoch, topic)}|${partition}`
+  }
+
   #makeRoom(): void {
     for (const go of this.#roomSeekers.splice(0)) go()
   }
@@ -329,8 +340,4 @@ function committerOf(group: ConsumerGroup, { topic, partition, signal }: Assigne
       }
     },
   }
-}
-
-function idOf(topic: TopicSpec, partition: number): string {
-  return `${topic.name}|${partition}`
 }

@@ -13,7 +13,7 @@
  *   new tag      `put`: the fragment, or an identity-only part when no event was filed under the identifier
  *   self-named   `moved {to}`, when it is neither: whoever knows the identifier's own profile id is led on
  */
-import { topics, profileIdOf } from '@tributary/contracts'
+import { placeTopic, topics, profileIdOf } from '@tributary/contracts'
 import { type Control, ControlStep } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { type Event, EventRecord, type Fill } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
@@ -60,7 +60,7 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
       partition: context.partition,
       key: null,
       value: Skipped.encode({
-        topic: topic.name,
+        topic: placeTopic(context.epoch, topic),
         partition,
         offset,
         reason,

@@ -85,7 +85,6 @@ function start(driver: ReturnType<typeof filling>, log: FoldedEvents, crashAfter
   const filler = createBackFiller({
     view: () => driver.view(),
     log,
-    epoch: 1,
     async send(records) {
       for (const { partition, value } of records) {
         const { record } = EventRecord.decode(value)

@@ -21,7 +21,6 @@ export interface BackFillPorts {
   /** Committed state of the job task; undefined where it does not run. */
   readonly view: () => StateView | undefined
   readonly log: FoldedEvents
-  readonly epoch: number
   /** Resolves when all are durable in the events topic. */
   readonly send: (records: readonly { partition: number; value: Uint8Array }[]) => Promise<unknown>
   /** False when the task has moved on to another owner. */
@@ -38,7 +37,7 @@ export interface BackFiller {
 }
 
 export function createBackFiller(ports: BackFillPorts): BackFiller {
-  const { view, log, epoch, send, inject, onFailure } = ports
+  const { view, log, send, inject, onFailure } = ports
   let stopped = false
   let running: Promise<void> | undefined
   /** Job and partition told to be done, perhaps not committed yet. */
@@ -71,7 +70,7 @@ export function createBackFiller(ports: BackFillPorts): BackFiller {
     if (plan.owned.length > 0) {
       const offset = Math.max(...Object.values(fill.below))
       const writer = `fragment-${partition}`
-      if (!(await log.hasAll({ partition, offset, epoch, writer, skipped: fill.skipped }))) return true
+      if (!(await log.hasAll({ partition, offset, writer, skipped: fill.skipped }))) return true
       const { names, below } = plan
       const fold = new FillFold(plan)
       const lot = new Lot(job.job, partition)
