@@ -33,6 +33,7 @@ import {
 } from '@tributary/service-kit'
 import { createLmdbStores } from '@tributary/state-lmdb'
 import type { settings } from './config.ts'
+import { senderByKind } from './destination/senderByKind.ts'
 import { startActivation } from './startActivation.ts'
 import { createWebhookSecrets } from './webhook/webhookSecret.ts'
 import { createWebhookSender } from './webhook/webhookSender.ts'
@@ -71,12 +72,13 @@ export async function startService(service: ActivationService): Promise<Ports> {
   const configuration = await followConfiguration(service, kafka)
   startEventLog(service, kafka)
 
-  const sender = createWebhookSender({
+  const webhook = createWebhookSender({
     secrets: createWebhookSecrets(set.SECRETS_DIR, Date.now),
     clock: Date.now,
     userAgent: 'tributary-activation',
   })
-  service.onStop('webhook connections', () => sender.close())
+  service.onStop('webhook connections', () => webhook.close())
+  const sender = senderByKind({ webhook })
   const log = createKafkaLog(kafka, { topicPrefix: set.TOPIC_PREFIX })
   service.onStop('Kafka log', () => log.close())
   const admin = await createAdmin(kafka)
