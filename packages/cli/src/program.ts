@@ -17,6 +17,7 @@ import { schemaCommand } from './commands/schema.ts'
 import { statusCommand } from './commands/status.ts'
 import { tailCommand } from './commands/tail.ts'
 import { topicsCommand } from './commands/topics.ts'
+import { traceCommand } from './commands/trace.ts'
 import { validateCommand } from './commands/validate.ts'
 import type { Context, ExitCode } from './context.ts'
 import type { OpenDoor } from './withDoor.ts'
@@ -51,6 +52,7 @@ export function createProgram(context: Context, done: (code: ExitCode) => void, 
     identityCommand,
     tailCommand,
     mapCommand,
+    traceCommand,
     rejectsCommand,
     auditCommand,
     doctorCommand,

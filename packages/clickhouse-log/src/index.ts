@@ -7,6 +7,7 @@ export {
 } from './read/anchoredEvents.ts'
 export { readDeliveryStory, type DeliveryStory, type StoredOutcome } from './read/deliveryStory.ts'
 export { type FoldedEvent, type FoldedEvents, createFoldedEvents } from './read/foldedEvents.ts'
+export * from './read/messageTrace.ts'
 export { type MigrateOptions, type MigrationReport, checkMigrations, migrate } from './migrate/migrate.ts'
 export type { Cluster } from './migrate/migrations.ts'
 export type { LogWriterMetrics } from './writer/logWriterMetrics.ts'
