@@ -42,18 +42,29 @@ export interface IdentityView {
   learned(identifierId: string): Learned | undefined
   /** Identifiers whose standing, as far as it was asked for, is another than the stored one. */
   changedStandings(): ReadonlySet<string>
+  /** Identifiers whose stored standing is of other rules, and was asked for. */
+  judgedAnew(): ReadonlySet<string>
   /** Evidence as links see it; undefined when fewer than two of its members link. */
   linkedSet(evidence: EvidenceRow): LinkedSet | undefined
   /** Everyone seen together with an identifier, or joined to it by a fact. */
   neighbours(identifierId: string): ReadonlySet<string>
   /** All that may decide about the linking ones among the seeds. */
   componentOf(seeds: Iterable<string>): Component
-  /** The same step by step: gives every linking identifier when it is reached. */
+  /** The same step by step: gives every linking identifier when it is reached, and again while its evidence is read. */
   exploreComponent(seeds: Iterable<string>): Generator<string, Component>
 }
 
-/** Keeps rules made ready, as long as their version is the same. */
-export type RulesCache = { version?: number; ready?: ReadyRules }
+/**
+ * Keeps rules made ready, as long as their version is the same. `shared`: for many looks under rules that are not in
+ * force, which store nothing, identifiers found to be shared by thousands of rows are found so once.
+ */
+export type RulesCache = { version?: number; ready?: ReadyRules; readonly shared?: Set<string> }
+
+/** 100,000 identifiers, some 10 MiB. */
+const MAX_CACHED_SHARED = 100_000
+
+/** 100 pieces of evidence, about a millisecond, between two steps. */
+const EVIDENCE_PER_STEP = 100
 
 export function rulesInForce(rows: ReadIdentityRows): RulesRow {
   return (
@@ -77,6 +88,7 @@ export function viewIdentity(rows: ReadIdentityRows, cache: RulesCache = {}): Id
   const rowsSeen = new Map<string, IdentifierRow | undefined>()
   const standings = new Map<string, Standing>()
   const changed = new Set<string>()
+  const anew = new Set<string>()
   const learned = new Map<string, Learned>()
 
   const row = (identifierId: string): IdentifierRow | undefined => {
@@ -133,14 +145,17 @@ export function viewIdentity(rows: ReadIdentityRows, cache: RulesCache = {}): Id
     if (known.sharedByFact) return known.sharedByFact === 'shared' ? 'shared' : 'linked'
     const rule = rules.ruleOf(known.type)
     if (rule.strong) return 'linked'
+    if (cache.shared?.has(identifierId)) return 'shared'
     const found = learn(identifierId, rule, rules, evidenceWith(identifierId))
     learned.set(identifierId, found)
+    if (found.shared && cache.shared && cache.shared.size < MAX_CACHED_SHARED) cache.shared.add(identifierId)
     return found.shared ? 'shared' : 'linked'
   }
   const note = (identifierId: string, found: Standing): Standing => {
     standings.set(identifierId, found)
     const stored = row(identifierId)
     if (stored && stored.standing !== found) changed.add(identifierId)
+    if (stored && stored.rulesVersion !== rulesVersion) anew.add(identifierId)
     return found
   }
   const standing = (identifierId: string): Standing => {
@@ -172,7 +187,9 @@ export function viewIdentity(rows: ReadIdentityRows, cache: RulesCache = {}): Id
       if (type === undefined) continue
       members.set(id, { type, id })
       yield id
+      let looked = 0
       for (const seen of activeEvidenceOf(id)) {
+        if (++looked % EVIDENCE_PER_STEP === 0) yield id
         if (sets.has(seen.id)) continue
         const set = linkedSet(seen)
         if (!set || !set.members.some((each) => each.id === id)) continue
@@ -212,6 +229,7 @@ export function viewIdentity(rows: ReadIdentityRows, cache: RulesCache = {}): Id
       for (const each of identifierIds) note(each, judge(each))
     },
     changedStandings: () => changed,
+    judgedAnew: () => anew,
     learned: (identifierId) => learned.get(identifierId),
     linkedSet,
 

@@ -21,16 +21,16 @@ export function learn(
   evidence: Iterable<readonly [EvidenceRow, readonly EvidenceMember[]]>,
 ): Learned {
   const users = new Map<string, Set<string>>()
-  const sets: string[] = []
+  const sets = new Set<string>()
   let evidenceRows = 0
   for (const [seen, left] of evidence) {
     evidenceRows++
     if (left.length < 2 || !left.some((each) => each.id === identifierId)) continue
-    sets.push(`${left.map((each) => each.id).join(',')}|${seen.class}|${seen.sourceId}`)
     if (addUsers(users, left, rule, rules)) return SHARED
+    // What is left of two sets may be the same set: it counts once, as if the blocked had never been seen.
+    sets.add(`${left.map((each) => each.id).join(',')}|${seen.class}|${seen.sourceId}`)
+    if (sets.size > MAX_EVIDENCE_ROWS) return SHARED
   }
-  // What is left of two sets may be the same set: it counts once, as if the blocked had never been seen.
-  if (sets.length > MAX_EVIDENCE_ROWS && new Set(sets).size > MAX_EVIDENCE_ROWS) return SHARED
   return { shared: false, seenWith: sortedIds(users), evidenceRows }
 }
 

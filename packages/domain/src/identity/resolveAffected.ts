@@ -82,6 +82,11 @@ export function resolveAffected(
     endedConflicts += ended
     keepRow(rows, view, identifierId, row, pairs, sent.get(identifierId))
   }
+  // Whoever joins nobody, before and now, is not among them; what has been found out about it is kept all the same, or
+  // each of its neighbours would look through its evidence again until the walk comes to it.
+  for (const identifierId of view.judgedAnew())
+    if (!affected.has(identifierId) && view.standing(identifierId) !== 'linked')
+      keepRow(rows, view, identifierId, view.row(identifierId)!, 0, undefined)
   keepClusters(rows, placements, resolved.clusters)
   return {
     assignments,
