@@ -28,4 +28,6 @@ export { jsonSchemas, schemaText, type JsonSchema, type SchemaName } from './jso
 export * from './revisions.ts'
 export { writeRevision, type ConfigLog, type WriteOutcome } from './writeRevision.ts'
 export * from './plan.ts'
+export { compileFieldExpression } from './expression/fieldExpression.ts'
+export type { Expression } from './expression/expression.ts'
 export { traitAggregate } from './traitAggregate.ts'

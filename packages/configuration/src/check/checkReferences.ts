@@ -22,6 +22,7 @@ import {
   type SyncDocument,
   type TraitDocument,
 } from '../model/index.ts'
+import { compileFieldExpression } from '../expression/fieldExpression.ts'
 import { traitAggregate } from '../traitAggregate.ts'
 import type { Finding, PathStep } from './checkSchema.ts'
 import { leavesOf } from './leaves.ts'
@@ -249,7 +250,11 @@ class WorkspaceIndex {
         this.one('Source', source, ['ignoreChangesFrom', i]),
       ),
       ...Object.entries(document.fields ?? {}).flatMap(([field, value]) =>
-        typeof value === 'string' ? this.checkProfilePath(value, ['fields', field], itemRoots) : [],
+        typeof value === 'string'
+          ? this.checkProfilePath(value, ['fields', field], itemRoots)
+          : 'cel' in value
+            ? checkExpression(value.cel, ['fields', field, 'cel'])
+            : [],
       ),
     ]
   }
@@ -294,6 +299,11 @@ class WorkspaceIndex {
           },
         ]
   }
+}
+
+function checkExpression(text: string, path: readonly PathStep[]): Finding[] {
+  const compiled = compileFieldExpression(text)
+  return 'problem' in compiled ? [{ path, message: `this expression cannot work: ${compiled.problem}` }] : []
 }
 
 /** Roots of the paths of a change. */

@@ -6,6 +6,14 @@ export const FieldValue = Type.Union([
     'A path inside the item: profileId, identifiers.<type>, traits.<path>, computed.<trait>, audiences.<id>, change, audience, version, time, mergedInto.',
   ),
   closed({ const: Type.Unknown({ description: 'Always this value.' }) }),
+  closed({
+    cel: Type.String({
+      minLength: 1,
+      maxLength: 1_000,
+      description:
+        'An expression in CEL over the same parts, for example traits.first_name + " " + traits.last_name.',
+    }),
+  }),
 ])
 export type FieldValue = Static<typeof FieldValue>
 

@@ -4,10 +4,11 @@
  * Values are sent as they were written: numbers beyond what JavaScript holds come out as they went in.
  * A field whose path leads nowhere is null, never left out: the shape of a call does not depend on the person.
  */
-import type { SyncDocument } from '@tributary/configuration'
+import type { FieldValue, SyncDocument } from '@tributary/configuration'
 import type { Json } from '@tributary/contracts'
 import { setOwn } from '@tributary/domain'
 import type { Change } from './change.ts'
+import { evaluateField } from './evaluateField.ts'
 import { type ProfileView, readView } from './profileView.ts'
 
 /** JSON text of the item's data. */
@@ -15,9 +16,14 @@ export function mapFields(sync: SyncDocument, change: Change, view: ProfileView 
   if (sync.fields === undefined) return change.text
   const out: { [field: string]: Json } = {}
   for (const [field, source] of Object.entries(sync.fields)) {
-    setOwn(out, field, typeof source === 'string' ? readItem(source, change, view) : source.const)
+    setOwn(out, field, valueOf(source, change, view))
   }
   return JSON.stringify(out)
+}
+
+function valueOf(source: FieldValue, change: Change, view: ProfileView | undefined): Json {
+  if (typeof source === 'string') return readItem(source, change, view)
+  return 'cel' in source ? evaluateField(source.cel, change, view) : (source.const as Json)
 }
 
 /** Paths of the item: those of the change itself, then those of the profile. */

@@ -117,6 +117,24 @@ test('numbers that JavaScript cannot hold are sent as they were written, whole a
   ])
 })
 
+test('expressions work out fields from the same parts; what cannot be worked out for a person is null', () => {
+  const sync = audienceSync({
+    fields: {
+      tier: { cel: 'computed.spend > 200.0 ? "gold" : "none"' },
+      mail: { cel: 'sha256(identifiers.email.lowerAscii())' },
+      what: { cel: '{"list": audience, "change": change, "plan": traits.?plan.orValue("free")}' },
+    },
+  })
+  const driver = start(workspaceOf(destination(), sync))
+  profile(driver, known)
+  audience(driver, audienceChange(1))
+  expect(data(deliveries(driver)[0])).toEqual({
+    tier: 'gold',
+    mail: null,
+    what: { list: 'vip', change: 'entered', plan: 'pro' },
+  })
+})
+
 test('a delivery is keyed by destination and profile, so that their order is kept', () => {
   const driver = start(workspaceOf(destination(), profileSync()))
   profile(driver, known)
