@@ -44,7 +44,7 @@ export function changeDataMapping(
     const mapped = mapping.map(described(known(row), change), key)
     if ('problem' in mapped) return mapped
     const { event } = mapped
-    if (op === 'u' && saysNothingNew(change, row, event))
+    if (op === 'u' && saysNothingNew(change, event))
       return { problem: 'an update that changes no mapped column', code: 'no_mapped_change' }
     if (deletes) {
       if (event['type'] !== 'identify')
@@ -57,11 +57,11 @@ export function changeDataMapping(
     return { event }
 
     /** D5. */
-    function saysNothingNew(change: Change, row: JsonObject, event: JsonObject): boolean {
-      const { before } = change
-      if (!isJsonObject(before) || mayHoldTheKeyAlone(before, row)) return false
-      const was = mapping.map(described(known(before), change), key)
-      return 'event' in was && JSON.stringify(was.event) === JSON.stringify(event)
+    function saysNothingNew(update: Change, now: JsonObject): boolean {
+      const { before, row: after } = update
+      if (!isJsonObject(before) || !isJsonObject(after) || mayHoldTheKeyAlone(before, after)) return false
+      const was = mapping.map(described(known(before), update), key)
+      return 'event' in was && JSON.stringify(was.event) === JSON.stringify(now)
     }
 
     /** D2. Nothing of it may depend on when it was read. */
