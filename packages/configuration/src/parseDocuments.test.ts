@@ -158,11 +158,6 @@ const notYet: Golden[] = [
       'shop.yaml:23:1: not yet: this version does not run sending those who are members already',
     ],
   },
-  {
-    name: 'erasure by a row that was deleted',
-    yaml: 'kind: Source\nid: cdc\nkafka: {topic: t, format: debezium, onDelete: erase}\nmap: {identifiers: {user_id: id}}\n',
-    problems: ['shop.yaml:17:37: not yet: this version does not run erasure by a deleted row'],
-  },
 ]
 
 const secrets: Golden[] = [
@@ -184,6 +179,11 @@ const secrets: Golden[] = [
 ]
 
 const meaning: Golden[] = [
+  {
+    name: 'erasure by a row that is no person',
+    yaml: 'kind: Source\nid: cdc\nkafka: {topic: t, format: debezium, onDelete: erase}\nmap: {type: kind, identifiers: {user_id: id}}\n',
+    problems: ['shop.yaml:17:47: only rows that are people may erase: `map.type` must be {const: identify}'],
+  },
   {
     name: 'windows and dates of an audience that cannot be',
     yaml: `kind: Audience

@@ -104,11 +104,9 @@ function rowMapping(
   mapping: PreparedMapping | undefined,
   digest: ReadingPorts['digest'],
 ): PreparedMapping {
-  const onDelete = kafka?.onDelete ?? 'ignore'
-  // Neither passes the check of documents; a revision that holds one all the same is refused whole.
+  // Does not pass the check of documents; a revision that holds one all the same is refused whole.
   if (!mapping) throw new RangeError(`source ${id}: rows of tables need a map`)
-  if (onDelete === 'erase') throw new RangeError(`source ${id}: rows that erase are not run by this version`)
-  return changeDataMapping(mapping, { onDelete, digest })
+  return changeDataMapping(mapping, { onDelete: kafka?.onDelete ?? 'ignore', digest })
 }
 
 function limitsOf(document: SourceDocument, maxEventBytes: number): EventLimits {

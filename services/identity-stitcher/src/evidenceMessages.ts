@@ -1,5 +1,6 @@
 /** Between the messages of internal.evidence and what the domain calls evidence, facts and rules. */
 import {
+  type Erasure as ErasureMessage,
   type Evidence as EvidenceMessage,
   EvidenceClass as ClassMessage,
   type Fact as FactMessage,
@@ -7,7 +8,7 @@ import {
   OwnerPolicy,
   type Rules as RulesMessage,
 } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
-import type { Evidence, EvidenceClass, Fact, FactKind, ResolverRules } from '@tributary/domain'
+import type { Erasure, Evidence, EvidenceClass, Fact, FactKind, ResolverRules } from '@tributary/domain'
 
 const classes = {
   'co-occurrence': ClassMessage.EVIDENCE_CLASS_CO_OCCURRENCE,
@@ -53,6 +54,16 @@ export function evidenceFrom(message: EvidenceMessage): Evidence | undefined {
       receivedTimeMs: message.receivedTimeMs,
     }
   )
+}
+
+export function erasureMessage(erasure: Erasure): ErasureMessage {
+  return { ...erasure }
+}
+
+/** Undefined when it does not say whom. */
+export function erasureFrom(message: ErasureMessage): Erasure | undefined {
+  const { member } = message
+  return member && { ...message, member }
 }
 
 export function factMessage(fact: Fact): FactMessage {

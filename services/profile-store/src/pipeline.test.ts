@@ -522,6 +522,7 @@ describe('a merge and its undoing', () => {
 
   test('an erased identifier is gone, and its next event begins a new generation', () => {
     const pipeline = merged()
+    const { events: folded } = stateOf(pipeline).get(home('u1')) as { events: number }
     pipeline.assign({
       ...assignmentOf('u1', home('u1')),
       generation: 1,
@@ -537,6 +538,10 @@ describe('a merge and its undoing', () => {
     pipeline.settle()
     expect(stateOf(pipeline).has(home('u1'))).toBe(false)
     expect(changesOf(pipeline).at(-1)).toMatchObject({ ceType: 'profile.erased', op: 'd' })
+    const counted = pipeline.profiles.map((driver) => driver.table(counterRows).get('counters'))
+    const sum = (of: 'events' | 'erasedEvents') =>
+      counted.reduce((total, each) => total + (each?.[of] ?? 0), 0)
+    expect([sum('events'), sum('erasedEvents')]).toEqual([0, folded])
     pipeline.event(visit('m30', 'u1'))
     pipeline.settle()
     expect(stateOf(pipeline).get(`${identifierId('u1')}-1`)).toMatchObject({ events: 1, traits: {} })

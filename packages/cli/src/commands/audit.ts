@@ -96,6 +96,7 @@ export function totalsOf({ partitions, partitionCount }: GetTotalsResponse): Pro
   return {
     profiles: partitions.reduce((sum, each) => sum + each.profiles, 0),
     events: partitions.reduce((sum, each) => sum + each.events, 0),
+    erased: partitions.reduce((sum, each) => sum + each.erasedEvents, 0),
     changes: new Map(partitions.map((each) => [each.partition, each.changes])),
   }
 }

@@ -23,6 +23,7 @@ export function verdictText(each: LineVerdict, file: string, paint: Paint): stri
         ? 'nobody: it is kept, and makes no profile'
         : event.identifiers.map(({ type, value }) => `${type}:${value}`).join('  '),
     ],
+    ...(event.erases ? [['erases', 'the person it names, with all that was received before it']] : []),
     ...(ignored.length === 0
       ? []
       : [['ignored', ignored.map(({ type, reason }) => `${type} (${reason})`).join('  ')]]),
@@ -65,6 +66,7 @@ export function verdictJson(each: LineVerdict): string {
     sentTime: iso(event.sentMs) ?? null,
     receivedTime: iso(event.receivedMs),
     flags: event.flags,
+    ...(event.erases && { erases: true }),
   })
   const text = Buffer.from(event.payload ?? event.raw).toString('utf8')
   return `${head.slice(0, -1)},"event":${text.replaceAll(/[\r\n]/g, ' ')}}`

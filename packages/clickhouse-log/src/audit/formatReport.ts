@@ -9,10 +9,11 @@ export function ledgerLine(report: AuditReport): string {
   const { received, rejected, repeated, folding, gaps, doubled, balanced, findings } = report
   const events = `events ${number(folding.events)}${folding.copied === 0 ? '' : ` (copied ${number(folding.copied)})`}`
   const again = repeated === 0 ? '' : ` + repeated ${number(repeated)}`
+  const erased = folding.erased === 0 ? '' : ` + erased ${number(folding.erased)}`
   const flight = folding.inFlight === 0 ? '' : ` + in flight ${number(folding.inFlight)}`
   return [
     `ledger: received ${number(received)}${again} = events ${number(report.accepted)} + rejected ${number(rejected)}`,
-    `${events} = folded ${number(folding.folded)} + skipped ${number(folding.skipped)}${reasonsText(folding)}${flight}`,
+    `${events} = folded ${number(folding.folded)}${erased} + skipped ${number(folding.skipped)}${reasonsText(folding)}${flight}`,
     `gaps ${number(gaps)}`,
     `doubled ${number(doubled)}`,
     balanced ? 'balances' : `DOES NOT BALANCE (${findings.length} findings)`,
@@ -100,6 +101,7 @@ export function formatReport(report: AuditReport): string {
         'events',
         'copied',
         `folded (by the ${folding.foldedBy})`,
+        'erased',
         'skipped',
         'in flight',
         'control records',
@@ -110,6 +112,7 @@ export function formatReport(report: AuditReport): string {
           folding.events,
           folding.copied,
           folding.folded,
+          folding.erased,
           folding.skipped,
           folding.inFlight,
           folding.controls,

@@ -76,6 +76,16 @@ test('a ledger that balances says so in one line', () => {
   )
 })
 
+test('what was folded and erased since is in the books', () => {
+  const report = judge(good, { ...totals, events: 83, erased: 7 })
+  expect(report.balanced).toBe(true)
+  expect(ledgerLine(report)).toContain('events 96 = folded 83 + erased 7 + skipped 6')
+  const lost = judge(good, { ...totals, events: 83, erased: 6 })
+  expect(lost.findings).toMatchObject([
+    { rule: 'L5', message: expect.stringContaining('6 erased and 6 skipped: 1 are on their way or lost') },
+  ])
+})
+
 test('without the profiles the log says what should be folded', () => {
   expect(judge(good)).toMatchObject({ balanced: true, folding: { folded: 90, foldedBy: 'log' } })
 })

@@ -17,6 +17,8 @@ export interface ProfileTotals {
   readonly profiles: number
   /** Events folded into live profiles. */
   readonly events: number
+  /** Events that had been folded and were erased since; none when not given. */
+  readonly erased?: number
   /** Changes published, n of the last version, by partition. */
   readonly changes?: ReadonlyMap<number, number>
 }
@@ -39,6 +41,8 @@ export interface Folding {
   /** By the profiles where they were asked, else what the log says should be folded. */
   readonly folded: number
   readonly foldedBy: 'profiles' | 'log'
+  /** Folded once, and erased since, as the profiles say. */
+  readonly erased: number
   readonly skipped: number
   readonly reasons: Readonly<Record<string, number>>
   readonly controls: number
@@ -281,30 +285,32 @@ function judgeSkips({ folding }: Figures): Finding[] {
 function foldingOf({ folding }: Figures, totals: ProfileTotals | undefined): Folding {
   const skipped = Object.values(folding.skipped).reduce((sum, count) => sum + count, 0)
   const folded = totals?.events ?? folding.foldable
+  const erased = totals?.erased ?? 0
   return {
     events: folding.events,
     copied: folding.copied,
     folded,
     foldedBy: totals === undefined ? 'log' : 'profiles',
+    erased,
     skipped,
     reasons: folding.skipped,
     controls: folding.controls,
-    inFlight: folding.events - folded - skipped,
+    inFlight: folding.events - folded - erased - skipped,
   }
 }
 
 function judgeFolding(folding: Folding, figures: Figures): Finding[] {
-  const { events, folded, skipped, foldedBy, inFlight } = folding
+  const { events, folded, erased, skipped, foldedBy, inFlight } = folding
   const findings: Finding[] = []
   // An erasure takes folded events out of the profiles, and deduplication forgets: then the log alone cannot tell.
-  const removed = (folding.reasons['erased'] ?? 0) + (folding.reasons['blocked'] ?? 0)
+  const removed = erased + (folding.reasons['erased'] ?? 0) + (folding.reasons['blocked'] ?? 0)
   const tellable = removed === 0 && figures.folding.spanMs < DEDUPLICATION_MS
   if (inFlight !== 0 && (foldedBy === 'profiles' || tellable)) {
     const by = foldedBy === 'profiles' ? 'folded into profiles' : 'to be folded by the log'
     const rest = inFlight > 0 ? `${inFlight} are on their way or lost` : `${-inFlight} too many`
     findings.push({
       rule: 'L5',
-      message: `${events} events, but ${folded} ${by} and ${skipped} skipped: ${rest}`,
+      message: `${events} events, but ${folded} ${by}${erased === 0 ? '' : `, ${erased} erased`} and ${skipped} skipped: ${rest}`,
     })
   }
   if (foldedBy === 'profiles' && tellable && folded !== figures.folding.foldable && inFlight === 0) {

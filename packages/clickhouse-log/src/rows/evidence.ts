@@ -79,6 +79,21 @@ function bodyOf(decoded: EvidenceRecord): Body | undefined {
         fact_time: fact.timeMs,
       }
     }
+    case 'erasure': {
+      // As the fact it becomes, about the one identifier that it names; the identity changes say who else went.
+      const erasure = said.value
+      return {
+        ...NOTHING,
+        record: 'fact',
+        id: erasure.factId,
+        source: erasure.sourceId,
+        ...membersOf(erasure.member ? [erasure.member] : []),
+        message_id: erasure.messageId,
+        fact: factWord(FactKind.FACT_KIND_ERASE),
+        actor: `source ${erasure.sourceId}`,
+        fact_time: erasure.receivedUntilMs,
+      }
+    }
     case 'rules': {
       const rules = said.value
       return {

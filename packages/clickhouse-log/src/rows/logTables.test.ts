@@ -186,6 +186,25 @@ describe('evidence', () => {
     })
   })
 
+  test('the erasure a deleted row asks for', () => {
+    const value = {
+      factId: 'erase:1',
+      member: { type: 'user_id', id: 'i1' },
+      sourceId: 'crm',
+      messageId: 'm1',
+      receivedUntilMs: START_MS,
+    }
+    expect(evidenceTable.rowOf(place, encode({ $case: 'erasure', value }))).toMatchObject({
+      record: 'fact',
+      id: 'erase:1',
+      fact: 'erase',
+      member_ids: ['i1'],
+      actor: 'source crm',
+      message_id: 'm1',
+      fact_time: START_MS,
+    })
+  })
+
   test('rules', () => {
     const value = {
       configOffset: 3,

@@ -107,7 +107,16 @@ function checkSourceDocument(document: SourceDocument): Finding[] {
       atKey: true,
       message: '`onDelete` is for rows of tables: format debezium or connect',
     })
+  if (document.kafka?.onDelete === 'erase' && !isPerson(document.map?.type))
+    findings.push({
+      path: ['kafka', 'onDelete'],
+      message: 'only rows that are people may erase: `map.type` must be {const: identify}',
+    })
   return findings
+}
+
+function isPerson(type: NonNullable<SourceDocument['map']>['type']): boolean {
+  return typeof type === 'object' && 'const' in type && type.const === 'identify'
 }
 
 function checkIdentityDocument(document: IdentityDocument): Finding[] {

@@ -154,7 +154,9 @@ const Kafka = closed(
         [
           Type.Literal('ignore', { description: 'Left out, with a reason.' }),
           Type.Literal('unset', { description: 'Takes the mapped traits of an identify event back.' }),
-          Type.Literal('erase', { notYet: 'erasure by a deleted row' }),
+          Type.Literal('erase', {
+            description: 'Erases the person the row is about; `map.type` is {const: identify}.',
+          }),
         ],
         { description: 'What a deleted row does (debezium, connect); ignore when not given.' },
       ),

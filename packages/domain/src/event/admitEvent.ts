@@ -102,6 +102,8 @@ export interface AcceptedEvent extends EventTimes {
   readonly identityRules: string
   readonly trusted: boolean
   readonly epoch: number
+  /** The person it names is to be erased, with all that was received before it. */
+  readonly erases?: true
 }
 
 export type Verdict =
@@ -159,10 +161,12 @@ export function admitEvent(
   let event: JsonObject = item.value
   let exact = (): Json => parseExact(item.text())
   let payload: Uint8Array | undefined
+  let erases = false
   if (mapping || shared.parts || !(item.canonical || isCanonicalItem(item))) {
     const derived = derive(exact(), mapping, shared.parts, arrival.key)
     if ('problem' in derived) return rejected(item, derived.code ?? 'does_not_map', derived.problem)
     event = derived.event
+    erases = derived.erases ?? false
     exact = () => derived.event
     payload = encoder.encode(JSON.stringify(event))
     const bytes = item.bytes.length + payload.length
@@ -193,6 +197,13 @@ export function admitEvent(
     isGroup,
     exact,
   })
+  // An erasure of nobody would look like one that was carried out.
+  if (erases && identifiers.length === 0)
+    return rejected(
+      item,
+      'erases_nobody',
+      'a row was deleted that erases, and nothing in its key or what it was before is a valid identifier',
+    )
   const previous =
     type === 'alias'
       ? identifierOfType(event['previousId'], 'user_id', rules, () => member(exact(), 'previousId'))
@@ -223,6 +234,7 @@ export function admitEvent(
     identityRules: rules.hash,
     trusted: circumstances.trusted,
     epoch: circumstances.epoch,
+    ...(erases && { erases: true }),
   }
   return { accepted, ignored }
 }
@@ -258,11 +270,11 @@ function derive(
   mapping: PreparedMapping | undefined,
   shared: JsonObject | undefined,
   key: string | undefined,
-): { event: JsonObject } | { problem: string; code?: RejectionCode } {
+): { event: JsonObject; erases?: boolean } | { problem: string; code?: RejectionCode } {
   const mapped = mapping ? mapping.map(event, key) : { event: event as JsonObject }
   if ('problem' in mapped) return mapped
   const merged = shared ? merge(shared, mapped.event) : mapped.event
-  return { event: canonicalise(merged) as JsonObject }
+  return { ...mapped, event: canonicalise(merged) as JsonObject }
 }
 
 /** `over` wins at every leaf; only objects are merged. Both are bounded in depth by the limits. */

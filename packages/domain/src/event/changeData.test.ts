@@ -209,6 +209,52 @@ describe('a deleted row', () => {
   })
 })
 
+describe('a deleted row of a source that erases', () => {
+  const deleted = change('d', ada, null)
+
+  test('names the person, says nothing else of it, and erases', () => {
+    const mapping = { ...customers, context: { note: 'first_name' }, properties: { p: 'credit' } }
+    expect(map(deleted, { onDelete: 'erase', mapping })).toEqual({
+      event: {
+        type: 'identify',
+        userId: 7,
+        context: {
+          externalIds: [{ type: 'email', id: 'ada@shop.example', collection: 'users', encoding: 'none' }],
+        },
+        messageId: expect.stringMatching(/^[0-9a-f]{32}$/),
+        timestamp: source.ts_ms,
+      },
+      erases: true,
+    })
+  })
+
+  test('is known by its key alone', () => {
+    const mapped = map(change('d', null, null), { onDelete: 'erase' })
+    expect(mapped).toMatchObject({ event: { userId: 7 }, erases: true })
+  })
+
+  test('has no message id of a column: the row was made under the same', () => {
+    const mapping = { ...customers, messageId: 'id' }
+    expect(eventOf(change('c', null, ada), { mapping })['messageId']).toBe(7)
+    expect(eventOf(deleted, { onDelete: 'erase', mapping })['messageId']).not.toBe(7)
+  })
+
+  test('of a table of events is left out, and erases nobody', () => {
+    expect(
+      map(change('d', { customer: 'u1', total: 1 }, null), { mapping: orders, onDelete: 'erase' }),
+    ).toMatchObject({ code: 'change_left_out' })
+  })
+
+  test.each(['c', 'u', 'r'])('%s erases nobody', (op) => {
+    expect(map(change(op, null, ada), { onDelete: 'erase' })).not.toHaveProperty('erases')
+  })
+
+  test('that says nothing of where it stands is as many deletions as there are records', () => {
+    for (const onDelete of ['unset', 'erase'] as const)
+      expect(eventOf({ id: 7, __deleted: 'true' }, { onDelete })['messageId']).toBeUndefined()
+  })
+})
+
 test.each([7, 'text', [1], { op: 'c', after: null, source }, { op: 'u', after: 'x', before: null }])(
   '%j is no row',
   (value) => {

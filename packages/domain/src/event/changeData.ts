@@ -4,7 +4,8 @@
  *  D1. A mapping reads the row ("email", "address.city"), and what is known about the change beside it: `__op`, `__table`,
  *      `__schema`, `__db`, `__source_ts_ms`, as Debezium's flattening writes them. Columns of these names win.
  *  D2. The same change read twice is the same event: its message id is made of connector, table, key, position and op.
- *  D3. A deletion erases nobody. By default it is left out, with a reason; `unset` takes the mapped traits back.
+ *  D3. By default a deletion is left out, with a reason; `unset` takes the mapped traits back. Only `erase` erases, and only
+ *      by a row that is a person: an identify event. What it says of the person besides who it is, is left out.
  *  D4. `before` is never needed: a table's replica identity may hold the key alone.
  *  D5. An update that changes nothing the mapping reads says nothing new: it is left out, with a reason of its own. That
  *      takes a `before` that holds the whole row; when that cannot be told, the update is an event.
@@ -14,7 +15,7 @@ import { parseExact } from './exactJson.ts'
 import { type Json, type JsonObject, isJsonObject, setOwn } from './json.ts'
 import { type MapRecord, type PreparedMapping } from './mapping.ts'
 
-export type OnDelete = 'ignore' | 'unset'
+export type OnDelete = 'ignore' | 'unset' | 'erase'
 
 interface Change {
   readonly op: string | undefined
@@ -48,13 +49,14 @@ export function changeDataMapping(
       return { problem: 'an update that changes no mapped column', code: 'no_mapped_change' }
     if (deletes) {
       if (event['type'] !== 'identify')
-        return leftOut('a row was deleted; only the traits of an identify event can be taken back')
-      event['traits'] = Object.fromEntries(mapping.traits.map((name) => [name, null]))
+        return leftOut('a row was deleted that is no person: its event is no identify event')
+      if (options.onDelete === 'erase') keepIdentifiers(event)
+      else event['traits'] = Object.fromEntries(mapping.traits.map((name) => [name, null]))
     }
-    const id = op === undefined ? undefined : changeId(change)
+    const id = op === undefined || !hasPosition(source) ? undefined : changeId(change)
     if (id) event['messageId'] ??= options.digest(id)
     if (change.timeMs !== undefined && change.timeMs !== null) event['timestamp'] ??= change.timeMs
-    return { event }
+    return { event, ...(deletes && options.onDelete === 'erase' && { erases: true }) }
 
     /** D5. */
     function saysNothingNew(update: Change, now: JsonObject): boolean {
@@ -66,16 +68,32 @@ export function changeDataMapping(
 
     /** D2. Nothing of it may depend on when it was read. */
     function changeId({ op: what }: Change): string[] {
-      const position = ['lsn', 'txId', 'file', 'pos', 'row', 'scn', 'change_lsn', 'sequence', 'ord', 'ts_ms']
       return [
         ...['connector', 'name', 'db', 'schema', 'table', 'collection'].map((name) => textAt(source, name)),
         keyText(key) ?? JSON.stringify(row),
-        ...position.map((name) => textAt(source, name)),
+        ...POSITION.map((name) => textAt(source, name)),
         what ?? '',
       ]
     }
   }
   return { map, zone: mapping.zone, traits: mapping.traits }
+}
+
+/** Where a change stands in its database's log, whichever database it is. */
+const POSITION = ['lsn', 'txId', 'file', 'pos', 'row', 'scn', 'change_lsn', 'sequence', 'ord', 'ts_ms']
+
+/** A flattened deletion has none: then that of the record must do, or a row could be deleted once only. */
+function hasPosition(source: JsonObject): boolean {
+  return POSITION.some((name) => textAt(source, name) !== '')
+}
+
+/** Nor may a column be the message id: a row is made and deleted under the same one. */
+function keepIdentifiers(event: JsonObject): void {
+  for (const name of ['traits', 'properties', 'messageId']) delete event[name]
+  const context = event['context']
+  const ids = isJsonObject(context) ? context['externalIds'] : undefined
+  if (ids === undefined) delete event['context']
+  else event['context'] = { externalIds: ids }
 }
 
 function leftOut(problem: string) {

@@ -41,7 +41,13 @@ export interface EventMapping {
 export type MapRecord = (
   record: Json,
   key?: string,
-) => { readonly event: JsonObject } | { readonly problem: string; readonly code?: RejectionCode }
+) =>
+  | {
+      readonly event: JsonObject
+      /** It says that the person's row is gone, and the person is to be erased. */
+      readonly erases?: boolean
+    }
+  | { readonly problem: string; readonly code?: RejectionCode }
 
 export interface PreparedMapping {
   readonly map: MapRecord

@@ -19,6 +19,7 @@ export const rejectionCodes = {
   empty_record: 'The record of a Kafka source has no value.',
   change_left_out: 'A change of a table that its source leaves out: a deletion, a truncation, a tombstone.',
   no_mapped_change: 'An update of a table that changes no mapped column.',
+  erases_nobody: 'A deleted row that erases, and names no valid identifier.',
   does_not_map: 'The record does not fit the mapping of its source.',
 } as const
 

@@ -74,16 +74,20 @@ describe('evidence seen again', () => {
     evidence(['u1', 'a1'], timeMs, { receivedTimeMs, messageId })
 
   test('is sent on when new, when its first time falls, and at most once a day', () => {
-    const first = sendOn(undefined, seen(100))
+    const first = sendOn(undefined, seen(100), -1)
     expect(first).toEqual({ firstTimeMs: 100, messageId: 'm100', receivedTimeMs: 100 })
-    expect(sendOn(first, seen(100))).toBeUndefined()
-    expect(sendOn(first, seen(200))).toBeUndefined()
-    expect(sendOn(first, seen(50, 200))).toEqual({
+    expect(sendOn(first, seen(100), -1)).toBeUndefined()
+    expect(sendOn(first, seen(200), -1)).toBeUndefined()
+    expect(sendOn(first, seen(50, 200), -1)).toEqual({
       firstTimeMs: 50,
       messageId: 'm50',
       receivedTimeMs: 200,
     })
-    expect(sendOn(first, seen(100 + SEEN_AGAIN_MS))).toEqual({
+    // An erasure has forgotten what was sent, and not what comes after it.
+    expect(sendOn(first, seen(200), 99)).toBeUndefined()
+    expect(sendOn(first, seen(200), 200)).toBeUndefined()
+    expect(sendOn(first, seen(200), 150)).toMatchObject({ firstTimeMs: 100, receivedTimeMs: 200 })
+    expect(sendOn(first, seen(100 + SEEN_AGAIN_MS), -1)).toEqual({
       firstTimeMs: 100,
       messageId: 'm100',
       receivedTimeMs: 100 + SEEN_AGAIN_MS,
@@ -98,7 +102,7 @@ describe('evidence seen again', () => {
       fc.property(fc.array(sighting, { minLength: 1 }), (sightings) => {
         let sent: SentEvidence | undefined
         const passed = sightings.filter((each) => {
-          const remembered = sendOn(sent, each)
+          const remembered = sendOn(sent, each, -1)
           sent = remembered ?? sent
           return remembered !== undefined
         })

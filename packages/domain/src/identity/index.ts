@@ -1,5 +1,6 @@
 export * from './assignmentChanges.ts'
 export * from './describeExplanation.ts'
+export * from './erasure.ts'
 export * from './evidence.ts'
 export * from './explainIdentity.ts'
 export * from './extractEvidence.ts'

@@ -8,14 +8,19 @@ export interface SentEvidence {
   readonly receivedTimeMs: number
 }
 
-/** 24 hours: seen again after that it is sent on again, so that what an erasure forgot heals within a day. */
+/** 24 hours: seen again after that it is sent on again, so that what an erasure forgot elsewhere heals within a day. */
 export const SEEN_AGAIN_MS = 24 * 3_600_000
 
 /**
  * Whether evidence is sent on, given what was sent before: when it is new, when its first time falls, and at most
- * once a day when it is seen again. Gives what to remember when it is; undefined when it is not, and nothing changes.
+ * once a day when it is seen again, or when the anchor was erased since. Gives what to remember when it is; undefined when it is not, and nothing changes.
+ * `erasedUntilMs`: what was received until then has been forgotten of its anchor; −1 when never.
  */
-export function sendOn(sent: SentEvidence | undefined, seen: Evidence): SentEvidence | undefined {
+export function sendOn(
+  sent: SentEvidence | undefined,
+  seen: Evidence,
+  erasedUntilMs: number,
+): SentEvidence | undefined {
   if (!sent)
     return {
       firstTimeMs: seen.firstTimeMs,
@@ -23,7 +28,8 @@ export function sendOn(sent: SentEvidence | undefined, seen: Evidence): SentEvid
       receivedTimeMs: seen.receivedTimeMs,
     }
   const earlier = isEarlier(seen, sent)
-  if (!earlier && seen.receivedTimeMs < sent.receivedTimeMs + SEEN_AGAIN_MS) return undefined
+  const forgotten = sent.receivedTimeMs <= erasedUntilMs && seen.receivedTimeMs > erasedUntilMs
+  if (!earlier && !forgotten && seen.receivedTimeMs < sent.receivedTimeMs + SEEN_AGAIN_MS) return undefined
   const first = earlier ? seen : sent
   return {
     firstTimeMs: first.firstTimeMs,

@@ -33,6 +33,7 @@ function generated(event: AcceptedEvent): Buffer {
           identityRules: event.identityRules,
           trusted: event.trusted,
           epoch: event.epoch,
+          erases: event.erases,
         },
       },
     }).finish(),
@@ -74,6 +75,7 @@ const accepted: fc.Arbitrary<AcceptedEvent> = fc.record(
     identityRules: text,
     trusted: fc.boolean(),
     epoch: fc.nat({ max: 2 ** 31 - 1 }),
+    erases: fc.constant(true as const),
   },
   {
     requiredKeys: [

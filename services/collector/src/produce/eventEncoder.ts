@@ -30,7 +30,7 @@ const FLAGS: Readonly<Record<DomainTimeFlag, TimeFlag>> = {
 
 /** Records are cut from pieces of this size: some fifty ordinary ones. Small enough for malloc to use again. */
 const PIECE_BYTES = 64 * 1024
-/** Tags, lengths, numbers and flags of a record, at most: 19 fields, five of them varints of ten bytes. */
+/** Tags, lengths, numbers and flags of a record, at most: 20 fields, five of them varints of ten bytes. */
 const FIXED_BYTES = 160
 /** Tags and lengths of one identifier, at most. */
 const IDENTIFIER_BYTES = 16
@@ -112,6 +112,7 @@ function writeEvent(into: Buffer, start: number, event: AcceptedEvent): number {
   at = writeText(into, at, 138, event.identityRules)
   if (event.trusted) at = writeFlag(into, at, 144)
   if (event.epoch !== 0) at = writeNumber(into, at, 152, event.epoch)
+  if (event.erases) at = writeFlag(into, at, 168)
   return at
 }
 

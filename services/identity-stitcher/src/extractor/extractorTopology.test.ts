@@ -70,6 +70,41 @@ test('control records and events with one identifier are no evidence', () => {
   expect(driver.endBatch()).toEqual([])
 })
 
+test('an event that erases is an erasure of its anchor, and no evidence', () => {
+  const driver = createProcessorDriver(topology)
+  const erases = eventRecord(['u1', 'e1'], { erases: true, messageId: 'd1', receivedTimeMs: 5_000 })
+  for (const value of [erases, eventRecord([], { erases: true })])
+    driver.record(topics.events, { value, timestampMs: 9_000 })
+  const [sent, ...more] = driver.endBatch()
+  expect(more).toEqual([])
+  expect(sent).toMatchObject({ topic: topics.evidence, partition: 0 })
+  expect(EvidenceRecord.decode(sent!.value!).record).toEqual({
+    $case: 'erasure',
+    value: {
+      factId: sent!.key,
+      member: memberOf('u1'),
+      sourceId: 'web',
+      messageId: 'd1',
+      receivedUntilMs: 4_999,
+    },
+  })
+})
+
+test('what an erased anchor was seen with is sent on again when it is seen after the erasure, also after a restart', () => {
+  const driver = createProcessorDriver(topology)
+  const see = (receivedTimeMs: number, erases = false): number => {
+    const value = eventRecord(['u1', 'e1'], { timeMs: 1_000, receivedTimeMs, erases })
+    driver.record(topics.events, { value, timestampMs: 9_000 })
+    return driver.endBatch().length
+  }
+  expect(see(1_000)).toBe(1)
+  expect(see(5_000, true)).toBe(1)
+  driver.restart()
+  expect(see(4_999)).toBe(0)
+  expect(see(5_000)).toBe(1)
+  expect(see(5_001)).toBe(0)
+})
+
 test('an alias from a trusted source is a join of the two names', () => {
   const driver = createProcessorDriver(topology)
   const previous = { ...memberOf('u0'), value: 'u0' }

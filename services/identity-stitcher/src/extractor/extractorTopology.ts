@@ -4,21 +4,32 @@
  *  X1. Evidence goes on when it is new, when its first time falls, and at most once a day when it is seen again; what
  *      is remembered is only a cache, since the resolver joins sightings itself.
  *  X2. Control records are nobody's evidence.
+ *  X3. An event that erases is an erasure and no evidence. What its anchor was seen with is sent on again when it is seen
+ *      again after that: the resolver has forgotten it.
  */
 import { createHash } from 'node:crypto'
 import { topics } from '@tributary/contracts'
 import { type Event, EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
-import { SentEvidence } from '@tributary/contracts/generated/tributary/identity/v1/resolver_state'
-import { type IdentifiedEvent, extractEvidence, sendOn } from '@tributary/domain'
+import {
+  ErasedAnchor,
+  SentEvidence,
+} from '@tributary/contracts/generated/tributary/identity/v1/resolver_state'
+import { type IdentifiedEvent, erasureOf, extractEvidence, sendOn } from '@tributary/domain'
 import type { InputRecord, StepContext, TableSpec, Topology } from '@tributary/stream-runtime'
-import { evidenceMessage } from '../evidenceMessages.ts'
+import { erasureMessage, evidenceMessage } from '../evidenceMessages.ts'
 import { protobufCodec } from '../protobufCodec.ts'
 
 const sentTable: TableSpec<SentEvidence> = {
   name: 'sent',
   changeLog: topics.extractorState,
   codec: protobufCodec(SentEvidence),
+}
+
+const erasedTable: TableSpec<ErasedAnchor> = {
+  name: 'erased',
+  changeLog: topics.extractorState,
+  codec: protobufCodec(ErasedAnchor),
 }
 
 /** What the extractor tells whoever counts. */
@@ -36,7 +47,7 @@ export function extractorTopology(observer: ExtractorObserver): Topology {
   return {
     name: 'extractor',
     inputs: [topics.events],
-    tables: [sentTable],
+    tables: [sentTable, erasedTable],
     metaLog: topics.extractorState,
     create: () => ({
       step(context, input) {
@@ -50,23 +61,36 @@ function extract(context: StepContext, record: InputRecord, observer: ExtractorO
   if (!record.value) return
   const decoded = EventRecord.decode(record.value)
   if (decoded.record?.$case !== 'event') return
+  const event = identifiedEvent(decoded.record.value)
+  if (decoded.record.value.erases) {
+    const erasure = erasureOf(event, record.timestampMs, digest)
+    if (!erasure) return
+    send(context, erasure.factId, { $case: 'erasure', value: erasureMessage(erasure) })
+    const { receivedUntilMs } = erasure
+    const erased = context.table(erasedTable)
+    if (receivedUntilMs > (erased.get(erasure.member.id)?.receivedUntilMs ?? -1))
+      erased.put(erasure.member.id, { receivedUntilMs })
+    return
+  }
   const sent = context.table(sentTable)
-  for (const evidence of extractEvidence(identifiedEvent(decoded.record.value), digest)) {
+  for (const evidence of extractEvidence(event, digest)) {
     observer.seen()
-    const remembered = sendOn(sent.get(evidence.id), evidence)
+    const before = sent.get(evidence.id)
+    const remembered = sendOn(before, evidence, before ? erasedUntil(context, event) : -1)
     if (!remembered) continue
     sent.put(evidence.id, { ...remembered })
     observer.sent()
-    context.send({
-      topic: topics.evidence,
-      partition: 0,
-      key: evidence.id,
-      value: EvidenceRecord.encode({
-        record: { $case: 'evidence', value: evidenceMessage(evidence) },
-        stamp: undefined,
-      }).finish(),
-    })
+    send(context, evidence.id, { $case: 'evidence', value: evidenceMessage(evidence) })
   }
+}
+
+function erasedUntil(context: StepContext, { identifiers: [anchor] }: IdentifiedEvent): number {
+  return (anchor && context.table(erasedTable).get(anchor.id)?.receivedUntilMs) ?? -1
+}
+
+function send(context: StepContext, key: string, record: NonNullable<EvidenceRecord['record']>): void {
+  const value = EvidenceRecord.encode({ record, stamp: undefined }).finish()
+  context.send({ topic: topics.evidence, partition: 0, key, value })
 }
 
 function identifiedEvent(event: Event): IdentifiedEvent {

@@ -3,6 +3,7 @@
  * the resolver reads it back in its place among all other inputs.
  *
  *  F1. Both records are of one transaction of the resolver's task: there is never the one without the other.
+ *     So with a fact that an erasure becomes: the erasure stands in internal.evidence, the fact in internal.facts.
  *  F2. What is known already is not sent again, so a fact may be submitted again when its answer was lost.
  */
 import { topics } from '@tributary/contracts'
@@ -24,17 +25,24 @@ export interface SubmittedFact {
 
 export function announceFact(context: StepContext, { fact, subjects }: SubmittedFact): void {
   if (identityRows(context).facts.get(fact.id)) return
-  const message = factMessage(fact)
-  context.send({
-    topic: topics.facts,
-    partition: 0,
-    key: fact.id,
-    value: FactRecord.encode({ fact: message, subjects: [...subjects] }).finish(),
-  })
+  keepFact(context, fact, subjects)
   context.send({
     topic: topics.evidence,
     partition: 0,
     key: fact.id,
-    value: EvidenceRecord.encode({ record: { $case: 'fact', value: message }, stamp: undefined }).finish(),
+    value: EvidenceRecord.encode({
+      record: { $case: 'fact', value: factMessage(fact) },
+      stamp: undefined,
+    }).finish(),
+  })
+}
+
+/** Writes a fact down for good. `subjects`: in the order of its members. */
+export function keepFact(context: StepContext, fact: Fact, subjects: readonly FactSubject[]): void {
+  context.send({
+    topic: topics.facts,
+    partition: 0,
+    key: fact.id,
+    value: FactRecord.encode({ fact: factMessage(fact), subjects: [...subjects] }).finish(),
   })
 }

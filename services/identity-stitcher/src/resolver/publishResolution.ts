@@ -16,6 +16,7 @@ import {
   sameProfile,
 } from '@tributary/domain'
 import type { StepContext } from '@tributary/stream-runtime'
+import { identityRows } from './identityTables.ts'
 
 /** At most 500 moves in one record of identity-changes: some 80 KiB, far from what a broker or a reader minds. */
 const MAX_MOVES = 500
@@ -64,6 +65,7 @@ function sendAssignment(
   changeId: string,
   cause: Cause,
 ): void {
+  const until = identityRows(context).identifiers.get(change.identifierId)?.erasedUntilMs ?? -1
   const value = Assignment.encode({
     identifierId: change.identifierId,
     type: change.type,
@@ -76,6 +78,7 @@ function sendAssignment(
       into: textOf(change.into),
       cause: cause.evidenceId,
     },
+    ...(until >= 0 && { erasedUntilMs: until }),
     stamp: undefined,
   }).finish()
   context.send({ topic: topics.assignments, key: change.identifierId, value })

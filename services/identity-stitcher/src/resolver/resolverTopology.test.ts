@@ -1,14 +1,14 @@
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { type IdentityChangeRecord, topics } from '@tributary/contracts'
 import { Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { type Resolution, defaultResolverRules } from '@tributary/domain'
 import { resolveAll } from '@tributary/domain/testing'
 import type { OutputRecord } from '@tributary/stream-runtime'
 import { createProcessorDriver } from '@tributary/stream-runtime/testing'
-import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
+import { EvidenceRecord, FactRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import fc from 'fast-check'
 import { evidenceFrom } from '../evidenceMessages.ts'
-import { evidenceRecord, factRecord, idOf, rulesRecord } from '../testing/records.ts'
+import { erasureRecord, evidenceRecord, factRecord, idOf, rulesRecord } from '../testing/records.ts'
 import { identityRows } from './identityTables.ts'
 import { WALKED_PER_BATCH, resolverTopology } from './resolverTopology.ts'
 
@@ -135,6 +135,59 @@ test('older rules and records that say nothing usable are passed over', () => {
     'it says nothing this version knows',
     'join needs two different identifiers',
   ])
+})
+
+describe('a deleted row', () => {
+  const factsIn = (sent: readonly OutputRecord[]) =>
+    sent.filter((each) => each.topic === topics.facts).map((each) => FactRecord.decode(each.value!))
+
+  test('erases everyone of the profile, and is written down without what they are called', () => {
+    const { feed } = start()
+    feed(evidenceRecord(['u1', 'a1'], 1_000))
+    feed(evidenceRecord(['u2', 'a2'], 1_000))
+    const sent = feed(erasureRecord('u1', { messageId: 'd1', receivedUntilMs: 1_999 }))
+    const assignments = assignmentsIn(sent)
+    expect(assignments).toMatchObject(
+      [idOf('u1'), idOf('a1')].sort().map((id) => ({
+        identifierId: id,
+        generation: 1,
+        profileId: `${id}-1`,
+        erasedUntilMs: 1_999,
+        change: { kind: ChangeKind.CHANGE_KIND_ERASE },
+      })),
+    )
+    const [kept] = factsIn(sent)
+    expect(kept!.fact).toMatchObject({ id: assignments[0]!.change!.cause, actor: 'source crm' })
+    expect(kept!.subjects.map(({ id, value }) => [id, value])).toEqual([
+      [idOf('u1'), ''],
+      [idOf('a1'), ''],
+    ])
+    expect(changesIn(sent)[0]!.record).toMatchObject({
+      kind: 'erase',
+      cause: { messageId: 'd1', source: 'crm' },
+    })
+  })
+
+  test('that is read again, also after a restart, erases nobody again', () => {
+    const { driver, feed } = start()
+    const erasure = erasureRecord('u1', { messageId: 'd1', receivedUntilMs: 1_999 })
+    expect(assignmentsIn(feed(erasure))).toHaveLength(1)
+    expect(feed(erasure)).toEqual([])
+    driver.restart()
+    expect(feed(erasure)).toEqual([])
+    const next = assignmentsIn(feed(erasureRecord('u1', { messageId: 'd2', receivedUntilMs: 2_999 })))
+    expect(next).toMatchObject([{ generation: 2 }])
+  })
+
+  test('forgets what was received before it, whenever that comes, and nothing after', () => {
+    const { feed } = start()
+    feed(erasureRecord('u1', { messageId: 'd1', receivedUntilMs: 1_999 }))
+    expect(assignmentsIn(feed(evidenceRecord(['u1', 'a1'], 1_000)))).toEqual([])
+    const joined = assignmentsIn(feed(evidenceRecord(['u1', 'a2'], 2_000)))
+    expect(joined.find(({ identifierId }) => identifierId === idOf('a2'))).toMatchObject({
+      profileId: `${idOf('u1')}-1`,
+    })
+  })
 })
 
 test('an identifier found to be shared is said in the public change', () => {

@@ -7,19 +7,24 @@
  *  V3. A submitted fact is first written to the log and resolved when it is read back from there: what the log does not
  *      have has no effect.
  *  V4. A record that says nothing usable is counted and passed over: it must not stop identity for everyone.
+ *  V5. The erasure of a deleted row becomes facts here, since who belongs to the person is known in this order only.
  */
 import { topics } from '@tributary/contracts'
-import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
+import {
+  type Erasure as ErasureMessage,
+  EvidenceRecord,
+} from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import {
   type IdentityResolver,
   type Resolution,
   type RulesCache,
   createIdentityResolver,
+  erasureFacts,
   rulesInForce,
 } from '@tributary/domain'
 import type { InputRecord, StepContext, Topology } from '@tributary/stream-runtime'
-import { type SubmittedFact, announceFact } from '../facts/announceFact.ts'
-import { evidenceFrom, factFrom, rulesFrom } from '../evidenceMessages.ts'
+import { type SubmittedFact, announceFact, keepFact } from '../facts/announceFact.ts'
+import { erasureFrom, evidenceFrom, factFrom, rulesFrom } from '../evidenceMessages.ts'
 import { identityRows, resolverTables } from './identityTables.ts'
 import { type Cause, publishResolution } from './publishResolution.ts'
 
@@ -31,7 +36,10 @@ export const WALKED_PER_TICK = 2_000
 /** What the resolver tells whoever counts and logs. */
 export interface ResolverObserver {
   /** One record, or one step of carrying out changed rules: what it was and what came of it. */
-  readonly resolved: (kind: 'evidence' | 'fact' | 'rules' | 'walk', resolution: Resolution) => void
+  readonly resolved: (
+    kind: 'evidence' | 'fact' | 'rules' | 'erasure' | 'walk',
+    resolution: Resolution,
+  ) => void
   readonly passedOver: (reason: string, offset: number) => void
 }
 
@@ -78,42 +86,69 @@ function resolve(
 ): void {
   const said = record.value ? EvidenceRecord.decode(record.value).record : undefined
   const resolver = createIdentityResolver(identityRows(context), cache)
-  const heard = hear(resolver, said, record.offset)
-  if (!heard) {
+  const all =
+    said?.$case === 'erasure' ? erase(context, resolver, said.value) : hear(resolver, said, record.offset)
+  if (!all) {
     observer.passedOver('it says nothing this version knows', record.offset)
     return
   }
-  const { kind, resolution, cause } = heard
-  if (resolution.ignored !== undefined && resolution.ignored !== 'known')
-    observer.passedOver(resolution.ignored, record.offset)
-  publish(context, resolution, cause, record.timestampMs)
-  observer.resolved(kind, resolution)
+  for (const { kind, resolution, cause } of all) {
+    if (resolution.ignored !== undefined && resolution.ignored !== 'known')
+      observer.passedOver(resolution.ignored, record.offset)
+    publish(context, resolution, cause, record.timestampMs)
+    observer.resolved(kind, resolution)
+  }
+}
+
+/** V5. Values are not written down: they are what is to be forgotten. */
+function erase(
+  context: StepContext,
+  resolver: IdentityResolver,
+  message: ErasureMessage,
+): readonly Heard[] | undefined {
+  const erasure = erasureFrom(message)
+  if (!erasure) return undefined
+  return erasureFacts(identityRows(context), erasure).map((fact) => {
+    const resolution = resolver.fact(fact)
+    if (resolution.ignored === undefined)
+      keepFact(
+        context,
+        fact,
+        fact.members.map((each) => ({ ...each, value: '' })),
+      )
+    const cause = { evidenceId: fact.id, messageId: erasure.messageId, source: erasure.sourceId }
+    return { kind: 'erasure', resolution, cause }
+  })
 }
 
 interface Heard {
-  readonly kind: 'evidence' | 'fact' | 'rules'
+  readonly kind: 'evidence' | 'fact' | 'rules' | 'erasure'
   readonly resolution: Resolution
   readonly cause: Cause
 }
 
-function hear(resolver: IdentityResolver, said: EvidenceRecord['record'], offset: number): Heard | undefined {
+function hear(
+  resolver: IdentityResolver,
+  said: Exclude<EvidenceRecord['record'], { $case: 'erasure' }>,
+  offset: number,
+): readonly Heard[] | undefined {
   switch (said?.$case) {
     case 'evidence': {
       const evidence = evidenceFrom(said.value)
       if (!evidence) return undefined
       const cause = { evidenceId: evidence.id, messageId: evidence.messageId, source: evidence.sourceId }
-      return { kind: 'evidence', resolution: resolver.evidence(evidence), cause }
+      return [{ kind: 'evidence', resolution: resolver.evidence(evidence), cause }]
     }
     case 'fact': {
       const fact = factFrom(said.value)
       if (!fact) return undefined
       const cause = { evidenceId: fact.id, messageId: '', source: '' }
-      return { kind: 'fact', resolution: resolver.fact(fact), cause }
+      return [{ kind: 'fact', resolution: resolver.fact(fact), cause }]
     }
     case 'rules': {
       const rules = rulesFrom(said.value)
       const cause = { evidenceId: `rules:${rules.hash}`, messageId: '', source: '' }
-      return { kind: 'rules', resolution: resolver.rules(rules, offset, said.value.configOffset), cause }
+      return [{ kind: 'rules', resolution: resolver.rules(rules, offset, said.value.configOffset), cause }]
     }
     case undefined:
       return undefined

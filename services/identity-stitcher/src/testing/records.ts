@@ -1,7 +1,7 @@
 /** Records of the inputs, as tests write them. */
 import { Event, EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
-import { type Evidence, type Fact, type ResolverRules, evidenceId } from '@tributary/domain'
+import { type Evidence, type Fact, type ResolverRules, erasureFactId, evidenceId } from '@tributary/domain'
 import { evidenceMessage, factMessage, rulesMessage } from '../evidenceMessages.ts'
 import { digest } from '../extractor/extractorTopology.ts'
 
@@ -54,6 +54,17 @@ export function factRecord(fact: Pick<Fact, 'id' | 'kind' | 'timeMs'>, names: re
     $case: 'fact',
     value: factMessage({ ...fact, members: names.map(memberOf), actor: 'operator', reason: 'test' }),
   })
+}
+
+/** Of the row of somebody. */
+export function erasureRecord(
+  name: string,
+  erasure: { messageId: string; receivedUntilMs: number },
+): Uint8Array {
+  const member = memberOf(name)
+  const sourceId = 'crm'
+  const factId = erasureFactId({ sourceId, messageId: erasure.messageId }, member.id, digest)
+  return encoded({ $case: 'erasure', value: { factId, member, sourceId, ...erasure } })
 }
 
 export function rulesRecord(rules: ResolverRules, configOffset: number): Uint8Array {

@@ -17,6 +17,8 @@ interface ChangedFragment {
   wasAtHome: boolean
   /** Profiles that must forget it. */
   erasedFrom: readonly string[]
+  /** How many events were forgotten. */
+  erasedEvents: number
 }
 
 type Action = NonNullable<Part['action']>
@@ -34,6 +36,7 @@ export class ChangedFragments {
       change: undefined,
       wasAtHome: false,
       erasedFrom: [],
+      erasedEvents: 0,
     })
   }
 
@@ -49,10 +52,15 @@ export class ChangedFragments {
   }
 
   /** The identifier begins a new generation: what the old one had sent is gone for good. */
-  erase(identifierId: string, row: FragmentRow, change: Change | undefined): void {
+  erase(
+    identifierId: string,
+    row: FragmentRow,
+    { change, events }: { readonly change: Change | undefined; readonly events: number },
+  ): void {
     const changed = this.#changed.get(identifierId)!
     const { before } = changed
     changed.change = change
+    changed.erasedEvents += events
     changed.causes = []
     changed.erasedFrom = [
       ...new Set(
@@ -82,9 +90,13 @@ export class ChangedFragments {
 function* actions(
   identifierId: string,
   row: FragmentRow,
-  { before, erasedFrom, wasAtHome }: ChangedFragment,
+  { before, erasedFrom, erasedEvents, wasAtHome }: ChangedFragment,
 ): Iterable<readonly [string, Action]> {
-  for (const profileId of erasedFrom) yield [profileId, { $case: 'removed', value: { to: '', erased: true } }]
+  for (const [i, profileId] of erasedFrom.entries())
+    yield [
+      profileId,
+      { $case: 'removed', value: { to: '', erased: true, ...(i === 0 && { events: erasedEvents }) } },
+    ]
   if (row.tag === '') return
   const old = erasedFrom.length > 0 ? '' : before.tag
   const home = profileIdOf(identifierId, row.generation)

@@ -3,15 +3,16 @@ import { topics } from '@tributary/contracts'
 import { ControlStep, JobRecord } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { type Event, EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
-import { Assignment } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
+import { Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { type Part, PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
 import { type OutputRecord } from '@tributary/stream-runtime'
 import { type ProcessorDriver, createProcessorDriver } from '@tributary/stream-runtime/testing'
 import { assignmentOf, eventOf, home, identifierId } from '../testing/shopPeople.ts'
-import { NO_TOTALS } from '@tributary/domain'
+import { NO_TOTALS, erasureFactId } from '@tributary/domain'
 import { fillRecord } from '../job/fills.ts'
 import { seenTable } from './deduplication.ts'
 import { fragmentRows } from './fragmentRows.ts'
+import { digest } from './readEvent.ts'
 import { fragmentTopology } from './fragmentTopology.ts'
 
 const DAY_MS = 86_400_000
@@ -199,6 +200,108 @@ describe('what an assignment sends', () => {
     expect(parts(driver.endBatch())).toEqual([`removed at ${home('u1')} → `, `removed at ${home('a1')} → `])
     take(driver, visit('m2'))
     expect(parts(driver.endBatch())).toEqual([`put m2 at ${identifierId('a1')}-1`])
+  })
+})
+
+describe('a deleted row', () => {
+  const visit = (messageId: string, more: Partial<Event> = {}) => ({
+    ...eventOf({ messageId, identifiers: ['u1'] }),
+    ...more,
+  })
+  const deletion = (messageId: string, receivedTimeMs: number) =>
+    visit(messageId, { erases: true, sourceId: 'crm', receivedTimeMs })
+  const factOf = (messageId: string) =>
+    erasureFactId({ sourceId: 'crm', messageId }, identifierId('u1'), digest)
+  const erase = (driver: ProcessorDriver, generation: number, cause: string, erasedUntilMs: number) =>
+    driver.record(topics.assignments, {
+      value: Assignment.encode({
+        ...assignmentOf('u1', `${identifierId('u1')}-${generation}`),
+        generation,
+        erasedUntilMs,
+        change: { id: 'x', kind: ChangeKind.CHANGE_KIND_ERASE, from: home('u1'), into: '', cause },
+      }).finish(),
+    })
+  const eventsOf = (driver: ProcessorDriver) =>
+    driver.table(fragmentRows).get(identifierId('u1'))?.fragment?.events
+
+  test('is skipped as erased; the fragment goes when the erasure has come round, and is counted', () => {
+    const driver = create()
+    take(driver, visit('m1', { receivedTimeMs: 1_000 }))
+    take(driver, deletion('d1', 2_000))
+    const before = driver.endBatch()
+    expect(skips(before)).toEqual([`${SkipReason.SKIP_REASON_ERASED} at 1`])
+    expect(parts(before)).toEqual([`put m1 at ${home('u1')}`])
+    erase(driver, 1, factOf('d1'), 1_999)
+    const sent = driver.endBatch()
+    expect(parts(sent)).toEqual([`removed at ${home('u1')} → `])
+    expect(PartRecord.decode(sent[0]!.value!).record).toMatchObject({
+      value: { action: { value: { events: 1 } } },
+    })
+    expect(eventsOf(driver)).toBeUndefined()
+  })
+
+  test('and inserted again at once: what came after it stays, under the new name', () => {
+    const driver = create()
+    take(driver, visit('m1', { receivedTimeMs: 1_000 }))
+    take(driver, deletion('d1', 2_000))
+    take(driver, visit('m2', { receivedTimeMs: 2_000 }))
+    driver.endBatch()
+    driver.restart()
+    take(driver, visit('m3', { receivedTimeMs: 2_001 }))
+    erase(driver, 1, factOf('d1'), 1_999)
+    const sent = driver.endBatch()
+    expect(parts(sent)).toEqual([`removed at ${home('u1')} → `, `put at ${identifierId('u1')}-1`])
+    expect(PartRecord.decode(sent[0]!.value!).record).toMatchObject({
+      value: { action: { value: { events: 1 } } },
+    })
+    expect(eventsOf(driver)).toBe(2)
+  })
+
+  test('deleted, inserted, deleted and inserted: the last row stays', () => {
+    const driver = create()
+    for (const [i, each] of ['d1', 'm1', 'd2', 'm2'].entries())
+      take(driver, each.startsWith('d') ? deletion(each, i) : visit(each, { receivedTimeMs: i }))
+    erase(driver, 1, factOf('d1'), -1)
+    driver.endBatch()
+    erase(driver, 2, factOf('d2'), 1)
+    driver.endBatch()
+    expect(eventsOf(driver)).toBe(1)
+  })
+
+  test('an operator’s erasure meanwhile takes what came since with it', () => {
+    const driver = create()
+    take(driver, deletion('d1', 2_000))
+    take(driver, visit('m2', { receivedTimeMs: 2_001 }))
+    erase(driver, 1, 'operator', 3_000)
+    erase(driver, 2, factOf('d1'), 3_000)
+    driver.endBatch()
+    expect(eventsOf(driver)).toBeUndefined()
+  })
+
+  test('what was received before it is skipped as erased, whenever it comes', () => {
+    const driver = create()
+    erase(driver, 1, factOf('d1'), 1_999)
+    driver.endBatch()
+    take(driver, visit('m1', { receivedTimeMs: 1_999 }))
+    take(driver, deletion('d1', 1_999))
+    take(driver, visit('m2', { receivedTimeMs: 2_000 }))
+    const sent = driver.endBatch()
+    expect(skips(sent)).toEqual([0, 1].map((i) => `${SkipReason.SKIP_REASON_ERASED} at ${i}`))
+    expect(parts(sent)).toEqual([`put m2 at ${identifierId('u1')}-1`])
+  })
+
+  test('read twice is a duplicate the second time, and forgets nothing more', () => {
+    const driver = create()
+    take(driver, deletion('d1', 2_000))
+    take(driver, visit('m2', { receivedTimeMs: 2_000 }))
+    take(driver, deletion('d1', 2_000))
+    expect(skips(driver.endBatch())).toEqual([
+      `${SkipReason.SKIP_REASON_ERASED} at 0`,
+      `${SkipReason.SKIP_REASON_DUPLICATE} at 2`,
+    ])
+    erase(driver, 1, factOf('d1'), 1_999)
+    driver.endBatch()
+    expect(eventsOf(driver)).toBe(1)
   })
 })
 

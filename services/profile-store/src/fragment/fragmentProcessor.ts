@@ -6,6 +6,8 @@
  *  G3. Records of one identifier to one profile are in order: this task is their only writer.
  *  G4. Every event is folded once or skipped with a reason; each skip is a record, sent with the batch.
  *  G5. What a back-fill adds to an aggregate counts once, and only for the job the aggregate belongs to.
+ *  G6. What was received before an erasure is not folded after it, whenever it comes. What follows an event that erases in
+ *      its own partition is kept: it is folded a second time, by itself, until the erasure has come round.
  *
  * What is sent when the tag of an identifier goes from one profile to another:
  *
@@ -17,16 +19,24 @@ import { placeTopic, topics, profileIdOf } from '@tributary/contracts'
 import { type Control, ControlStep } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { type Event, EventRecord, type Fill } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
-import { Assignment } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
+import { Assignment, type Change } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { type FragmentRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
 import { type InputRecord, type Processor, type StepContext } from '@tributary/stream-runtime'
-import { type KeptAggregates, eventFacts, fillFragment, foldEvent, keepAggregates } from '@tributary/domain'
+import {
+  type KeptAggregates,
+  erasureFactId,
+  eventFacts,
+  fillFragment,
+  foldEvent,
+  isRowErasure,
+  keepAggregates,
+} from '@tributary/domain'
 import { adopt, highestJob, ownedAggregates, retire } from '../adoption.ts'
 import { answered } from '../answered.ts'
 import { expireSeen, see } from './deduplication.ts'
 import { fragmentAdoption, fragmentRows } from './fragmentRows.ts'
 import { ChangedFragments } from './changedFragments.ts'
-import { messageContent, messageKey, readEvent } from './readEvent.ts'
+import { digest, messageContent, messageKey, readEvent } from './readEvent.ts'
 
 /** What a batch did, for metrics. */
 export interface FragmentCounts {
@@ -36,6 +46,16 @@ export interface FragmentCounts {
 }
 
 const emptyRow: FragmentRow = { identifierType: '', generation: 0, tag: '', fillsFromJob: 0 }
+
+/** The row was deleted again since, and that erasure is still on its way. An operator's takes what came since with it. */
+function awaitsAnother({ afresh }: FragmentRow, change: Change | undefined): boolean {
+  return (
+    afresh !== undefined &&
+    change !== undefined &&
+    isRowErasure(change.cause) &&
+    afresh.factId !== change.cause
+  )
+}
 
 export function createFragmentProcessor(observe: (counts: FragmentCounts) => void): Processor {
   const changed = new ChangedFragments()
@@ -74,6 +94,10 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
   function foldOrReason(context: StepContext, event: Event, record: InputRecord): SkipReason | undefined {
     const [anchor] = event.identifiers
     if (!anchor) return SkipReason.SKIP_REASON_NO_IDENTIFIER
+    const rows = context.table(fragmentRows)
+    const row = rows.get(anchor.id) ?? emptyRow
+    // G6
+    if (event.receivedTimeMs <= (row.erasedUntilMs ?? -1)) return SkipReason.SKIP_REASON_ERASED
     const facts = eventFacts(readEvent(event))
     const verdict = see(context, {
       key: messageKey(event),
@@ -82,14 +106,21 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
     })
     if (verdict === 'duplicate') return SkipReason.SKIP_REASON_DUPLICATE
     if (verdict === 'conflict') return SkipReason.SKIP_REASON_CONFLICT
-    const rows = context.table(fragmentRows)
-    const row = rows.get(anchor.id) ?? emptyRow
+    if (event.erases) {
+      const factId = erasureFactId(event, anchor.id, digest)
+      rows.put(anchor.id, { ...row, identifierType: anchor.type, afresh: { factId } })
+      return SkipReason.SKIP_REASON_ERASED
+    }
+    const { afresh } = row
     changed.remember(anchor.id, row)
     rows.put(anchor.id, {
       ...row,
       identifierType: anchor.type,
       tag: row.tag === '' ? profileIdOf(anchor.id, row.generation) : row.tag,
       fragment: foldEvent(row.fragment, facts, keptAggregates(context)),
+      ...(afresh && {
+        afresh: { ...afresh, fragment: foldEvent(afresh.fragment, facts, keptAggregates(context)) },
+      }),
     })
     changed.cause(anchor.id, {
       messageId: event.messageId,
@@ -100,17 +131,31 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
   }
 
   function takeAssignment(context: StepContext, assignment: Assignment): void {
-    const { identifierId, profileId, generation, type, change } = assignment
+    const { identifierId, profileId, generation, type, change, erasedUntilMs } = assignment
     const rows = context.table(fragmentRows)
     const row = rows.get(identifierId) ?? emptyRow
     if (generation < row.generation) return
     if (generation > row.generation) {
+      // G6
+      const fragment = row.afresh?.factId === change?.cause ? row.afresh?.fragment : undefined
       changed.remember(identifierId, row)
-      changed.erase(identifierId, row, change)
-      // Told of its new profile only when that is another's: its own comes into being with its next event.
-      const tag = profileId === profileIdOf(identifierId, generation) ? '' : profileId
+      changed.erase(identifierId, row, {
+        change,
+        events: (row.fragment?.events ?? 0) - (fragment?.events ?? 0),
+      })
+      // Told of its new profile only when that is another's, or there is something: its own comes into being with its
+      // next event.
+      const tag = !fragment && profileId === profileIdOf(identifierId, generation) ? '' : profileId
       const fillsFromJob = highestJob(context, fragmentAdoption) + 1
-      rows.put(identifierId, { identifierType: type, generation, tag, fillsFromJob })
+      rows.put(identifierId, {
+        identifierType: type,
+        generation,
+        tag,
+        fillsFromJob,
+        ...(fragment && { fragment }),
+        ...(erasedUntilMs !== undefined && { erasedUntilMs }),
+        ...(awaitsAnother(row, change) && { afresh: row.afresh }),
+      })
       return
     }
     if (row.tag === profileId) return

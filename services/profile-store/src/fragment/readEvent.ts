@@ -60,6 +60,11 @@ function parsePayload(bytes: Uint8Array): Json {
   }
 }
 
+/** As the identity-stitcher hashes: what an erasure is called must be the same in both. */
+export function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+}
+
 /** Source, message id and anchor: the same for two copies of one message. 128 bits, base64url. */
 export function messageKey(event: Event): string {
   return createHash('sha256')

@@ -55,8 +55,8 @@ export function listAnchors(views: ProfileViews, profileId: string): string[] {
 export function countPartitions(views: ProfileViews, partitions: readonly number[]): PartitionTotals[] {
   return partitions.map((partition) => {
     const counters = here(views.profile(partition), partition, PROFILES).table(counterRows).get('counters')
-    const { profiles = 0, events = 0, changes = 0 } = counters ?? {}
-    return { partition, profiles, events, changes }
+    const { profiles = 0, events = 0, changes = 0, erasedEvents = 0 } = counters ?? {}
+    return { partition, profiles, events, changes, erasedEvents }
   })
 }
 

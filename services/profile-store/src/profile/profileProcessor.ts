@@ -9,6 +9,7 @@
  *  H4. After a definition has changed every profile is judged anew, some in each batch, while events flow; the job
  *      task is answered when the last one has been.
  *  H5. A window that moves changes the profile on time, though nothing arrives (windows.ts).
+ *  H6. An event that is erased is counted as that: what was folded is in a profile, or among the erased.
  */
 import { KEY_SEPARATOR, parseProfileId } from '@tributary/contracts'
 import { type Control, ControlStep } from '@tributary/contracts/generated/tributary/job/v1/control'
@@ -19,7 +20,7 @@ import { adopt, retire } from '../adoption.ts'
 import { answered } from '../answered.ts'
 import { type ChangedProfile, addPart, unchangedProfile } from './changedProfiles.ts'
 import { type Definitions, inForceText, preferences, readDefinitions } from './definitions.ts'
-import { partRows, preferRows, profileAdoption } from './profileRows.ts'
+import { counterRows, partRows, preferRows, profileAdoption } from './profileRows.ts'
 import { type PublishInput, publishProfile } from './publishProfile.ts'
 import { advanceSweep, beginSweep } from './sweep.ts'
 import { dueProfiles, keepClock, readClock } from './windows.ts'
@@ -51,7 +52,10 @@ export function createProfileProcessor(
     const key = `${profileId}${KEY_SEPARATOR}${identifierId}`
     if (action?.$case === 'put')
       parts.put(key, { identifierType, ...(action.value.fragment && { fragment: action.value.fragment }) })
-    else if (action?.$case === 'removed') parts.delete(key)
+    else if (action?.$case === 'removed') {
+      parts.delete(key)
+      countErased(context, action.value.events ?? 0)
+    }
     let profile = changed.get(profileId)
     if (!profile) changed.set(profileId, (profile = unchangedProfile()))
     addPart(profile, part, parseProfileId(profileId)?.identifierId === identifierId)
@@ -124,6 +128,14 @@ export function createProfileProcessor(
       observations = nothingObserved()
     },
   }
+}
+
+/** H6. */
+function countErased(context: StepContext, events: number): void {
+  if (events === 0) return
+  const counters = context.table(counterRows)
+  const now = counters.get('counters') ?? { changes: 0, clockMs: 0, profiles: 0, events: 0 }
+  counters.put('counters', { ...now, erasedEvents: (now.erasedEvents ?? 0) + events })
 }
 
 function nothingObserved(): ProfileObservations {

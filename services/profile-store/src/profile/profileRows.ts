@@ -27,6 +27,8 @@ export interface Counters {
   /** Profiles alive, and the events folded into them. */
   readonly profiles: number
   readonly events: number
+  /** Events that had been folded and were erased since; absent: none. */
+  readonly erasedEvents?: number
 }
 
 /** "counters" → one row. */
