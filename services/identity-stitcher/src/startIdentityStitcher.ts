@@ -64,7 +64,7 @@ export async function startIdentityStitcher(
   options: IdentityStitcherOptions,
 ): Promise<{ readonly grpcPort: number }> {
   const { logger, metrics, health, onStop } = options
-  const observers = observeStitcher(metrics, logger)
+  const observers = observeStitcher(metrics, logger, health)
 
   const extractorTasks = extractorTopology(observers.extractor)
   const resolverTasks = resolverTopology(observers.resolver)

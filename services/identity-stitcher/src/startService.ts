@@ -52,6 +52,7 @@ const ownTopics = [
   topics.evidenceState,
   topics.assignments,
   topics.facts,
+  topics.jobs,
   topics.config,
   topics.layout,
 ]

@@ -1,7 +1,8 @@
 import type { Resolution } from '@tributary/domain'
-import type { Logger, Metrics } from '@tributary/service-kit'
+import type { Health, Logger, Metrics } from '@tributary/service-kit'
 import type { ExtractorObserver } from './extractor/extractorTopology.ts'
 import type { ResolverObserver } from './resolver/resolverTopology.ts'
+import { walkTotal } from './resolver/tellWalk.ts'
 
 /**
  * Counts and says what the two topologies do. Counted when computed: a batch that is computed again after a failure is
@@ -10,6 +11,7 @@ import type { ResolverObserver } from './resolver/resolverTopology.ts'
 export function observeStitcher(
   metrics: Metrics,
   logger: Logger,
+  health: Health,
 ): { readonly extractor: ExtractorObserver; readonly resolver: ResolverObserver } {
   const seen = metrics.counter('evidence_seen_total', 'Evidence found in events')
   const sent = metrics.counter(
@@ -31,6 +33,10 @@ export function observeStitcher(
     'Inputs for which components had to be walked through',
   )
   const largest = metrics.gauge('largest_component_records', 'Identifiers in the largest component resolved')
+  const walked = metrics.gauge(
+    'rules_walk_records',
+    'Identifiers resolved under changed rules so far; 0 when nothing is being carried out',
+  )
   let largestSoFar = 0
 
   const count = (resolution: Resolution): void => {
@@ -56,6 +62,20 @@ export function observeStitcher(
       resolved(kind, resolution) {
         inputs.inc({ kind })
         count(resolution)
+      },
+      walked(progress) {
+        const { lookedAt, from } = progress
+        walked.set(from === undefined ? 0 : lookedAt)
+        const total = walkTotal(progress)
+        health.setReady(
+          'identity rules',
+          true,
+          from === undefined
+            ? 'carried out for everybody'
+            : `being carried out: ${lookedAt} of ${total === 0 ? 'all' : `about ${total}`} identifiers`,
+        )
+        if (from === undefined)
+          logger.info({ identifiers: lookedAt }, 'changed identity rules are carried out')
       },
       passedOver(reason, offset) {
         passedOver.inc()

@@ -38,9 +38,9 @@ function files(texts: Readonly<Record<string, string>>) {
   for (const [name, text] of Object.entries(texts)) writeFileSync(join(folder, 'shop', name), text)
 }
 
-function progress(job: number, state: JobState, done: number, total: number, message = '') {
+function progress(job: number, state: JobState, done: number, total: number, message = '', work = '') {
   const record = JobRecord.fromPartial({
-    record: { $case: 'progress', value: { job, state, done, total, message } },
+    record: { $case: 'progress', value: { job, state, done, total, message, work } },
   })
   door.put(topics.jobs, 0, JobRecord.encode(record).finish(), 1_767_225_599_000)
 }
@@ -197,6 +197,30 @@ describe('apply', () => {
       code: 2,
       out: expect.stringMatching(/revision 2 {2}failed {2}1\/4 {2}1 s ago {2}no room/),
     })
+  })
+
+  test('--wait waits until everybody is resolved under new rules, with rate and what is left', async () => {
+    const identity = (sharedAfter: number) =>
+      `kind: Identity\nid: default\ntypes: [{type: user_id, strength: strong}, {type: email, sharedAfter: ${sharedAfter}}]\n`
+    files({ 'identity.yaml': identity(3) })
+    await tributary('apply', 'shop')
+    files({ 'identity.yaml': identity(9) })
+    const { JOB_STATE_RUNNING, JOB_STATE_DONE } = JobState
+    progress(2, JOB_STATE_RUNNING, 0, 0, '', 'identity')
+    const waiting = await tributary('apply', 'shop', '--wait', '--timeout', '0')
+    expect(waiting.code).toBe(1)
+    expect(waiting.err).toBe(
+      'job 2: identity: running, 0 identifiers\n' +
+        'error: job 2 is not done after 0 s (identity: running, 0 identifiers); it goes on: see `tributary status`',
+    )
+    progress(2, JOB_STATE_DONE, 30_000, 30_000, 'everybody is resolved under the new rules', 'identity')
+    expect(await tributary('apply', 'shop', '--wait')).toMatchObject({
+      code: 0,
+      err: 'job 2: identity: done, 30000 identifiers',
+    })
+    expect((await tributary('status')).out).toMatch(
+      /revision 2 {2}done {2}30000\/30000 {2}1 s ago {2}identity: everybody is resolved under the new rules/,
+    )
   })
 
   test('--wait says that no service took the job up, and that the revision is written', async () => {

@@ -15,6 +15,7 @@ import type { KafkaDoor } from '../kafkaDoor.ts'
 import { wholeNumber, withJson, withKafka, withSubstitutions } from '../options.ts'
 import { createPaint } from '../output/paint.ts'
 import { planText } from '../output/planText.ts'
+import { progressText } from '../output/progressText.ts'
 import {
   isPlanFile,
   proposeDocuments,
@@ -113,8 +114,8 @@ async function write(
   if (plan.changes.length === 0) {
     if (!flags.json) context.out(planText(plan, paint))
     const job =
-      flags.wait && held && planOf(revisions, held).adoptions.length > 0
-        ? await waitFor(context, door, held.offset, flags)
+      flags.wait && held
+        ? await waitFor(context, door, held.offset, worksOf(planOf(revisions, held)), flags)
         : undefined
     if (flags.json)
       context.out(
@@ -133,8 +134,7 @@ async function write(
     context.out(planText(plan, paint))
     context.out(paint.green(`applied as revision ${revision.revision}`))
   }
-  const job =
-    flags.wait && plan.adoptions.length > 0 ? await waitFor(context, door, outcome.offset, flags) : undefined
+  const job = flags.wait ? await waitFor(context, door, outcome.offset, worksOf(plan), flags) : undefined
   if (flags.json)
     context.out(
       JSON.stringify(
@@ -167,31 +167,57 @@ interface Waited {
   readonly message: string
 }
 
+/** What of a plan services do after it has been written. */
+function worksOf(plan: Plan): readonly Work[] {
+  return [
+    ...(plan.adoptions.length > 0 ? (['documents'] as const) : []),
+    ...(plan.changes.some((change) => change.class === 're-resolve') ? (['identity'] as const) : []),
+  ]
+}
+
+type Work = 'documents' | 'identity'
+
+/** Who does it, for people who wait in vain. */
+const doers = {
+  documents: 'is the profile-store running?',
+  identity: 'are the profile-store and the identity-stitcher running?',
+} as const satisfies Record<Work, string>
+
+/** One work after the other; what the last one ended with. */
 async function waitFor(
   context: Context,
   door: KafkaDoor,
   job: number,
+  works: readonly Work[],
   flags: WriteFlags,
 ): Promise<Waited | undefined> {
   const reader = new JobReader(door)
-  const status = await waitForJob(reader, {
-    job,
-    timeoutMs: flags.timeout * 1000,
-    now: context.now,
-    interrupted: context.interrupted,
-    onProgress: (progress) => {
-      if (!flags.json)
-        context.err(
-          `job ${job}: ${progress.state}, ${progress.done} of ${progress.total} steps${progress.message === '' ? '' : `, ${progress.message}`}`,
-        )
-    },
-  })
+  const deadline = context.now() + flags.timeout * 1000
+  let ended: Waited | undefined
+  for (const work of works) {
+    // oxlint-disable-next-line no-await-in-loop -- one deadline for all
+    const status = await waitForJob(reader, {
+      job,
+      work,
+      timeoutMs: deadline - context.now(),
+      now: context.now,
+      interrupted: context.interrupted,
+      onProgress: (now, before) => {
+        if (!flags.json) context.err(`job ${job}: ${progressText(now, before)}`)
+      },
+    })
+    ended = endOf(status, job, work, flags)
+  }
+  return ended
+}
+
+function endOf(status: JobStatus | undefined, job: number, work: Work, flags: WriteFlags): Waited {
   if (status?.state === 'done') return { state: 'done', message: status.message }
   if (status?.state === 'failed') throw new CommandError(`job ${job} failed: ${status.message}`)
   throw new CommandError(
     status
-      ? `job ${job} is not done after ${flags.timeout} s (${status.done} of ${status.total} steps); it goes on: see \`tributary status\``
-      : `no service has taken job ${job} up within ${flags.timeout} s: is the profile-store running? The revision is written and will be adopted when it is`,
+      ? `job ${job} is not done after ${flags.timeout} s (${progressText(status, undefined)}); it goes on: see \`tributary status\``
+      : `no service has taken job ${job} up within ${flags.timeout} s: ${doers[work]} The revision is written and will be adopted when it is`,
   )
 }
 

@@ -43,7 +43,7 @@ type RevisionJob = JobStatus & { readonly revision: number | undefined }
 
 function jobsOf(reader: JobReader, revisions: readonly LoggedRevision[]): RevisionJob[] {
   const numbers = new Map(revisions.map((each) => [each.offset, each.revision.revision]))
-  const jobs = [...reader.jobs.values()].sort((a, b) => b.job - a.job)
+  const jobs = [...reader.all()].sort((a, b) => b.job - a.job || (a.work < b.work ? -1 : 1))
   return jobs
     .filter((job, i) => i < SHOWN_JOBS || job.state === 'running')
     .map((job) => ({ ...job, revision: numbers.get(job.job) }))
@@ -93,7 +93,7 @@ function statusText(
           coloured(job.state, paint),
           `${job.done}/${job.total}`,
           agoText(job.timeMs, context.now()),
-          job.message,
+          job.work === 'identity' ? `identity: ${job.message}` : job.message,
         ]),
         { indent: 2 },
       ),

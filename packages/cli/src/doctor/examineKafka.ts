@@ -109,7 +109,7 @@ async function examineConfiguration(door: KafkaDoor): Promise<KafkaExamination> 
     )
   const jobs = new JobReader(door)
   await jobs.read()
-  const job = jobs.jobs.get(held.offset)
+  const job = jobs.get(held.offset, 'documents')
   if (job?.state === 'failed')
     checks.push(
       wrong(

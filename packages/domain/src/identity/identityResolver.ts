@@ -31,8 +31,8 @@ export interface IdentityResolver {
   rules(rules: ResolverRules, version: number, configOffset: number): Resolution
   /** Whether a change of the rules has not been carried out for everyone yet. */
   isWalking(): boolean
-  /** Looks at up to so many identifiers under changed rules. */
-  walk(limit: number): Resolution
+  /** Looks at up to so many identifiers under changed rules; `lookedAt`: how many the walk has looked at until then. */
+  walk(limit: number): Resolution & { readonly lookedAt: number }
 }
 
 export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {}): IdentityResolver {
@@ -163,7 +163,7 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
       if (configOffset < before.configOffset) return nothing('older rules')
       if (configOffset === before.configOffset && given.hash === before.rules.hash) return nothing('known')
       rows.rules.put(RULES_KEY, { rules: given, version, configOffset })
-      rows.walk.put(WALK_KEY, { from: '' })
+      rows.walk.put(WALK_KEY, { from: '', lookedAt: 0 })
       return nothing()
     },
 
@@ -171,15 +171,16 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
 
     walk(limit) {
       const walk = rows.walk.get(WALK_KEY)
-      if (!walk) return nothing()
+      if (!walk) return { ...nothing(), lookedAt: 0 }
       const { version } = rulesInForce(rows)
       const next = [...rows.identifiers.range(walk.from, '~', limit)]
       const stale = next.filter(([, row]) => row.rulesVersion !== version).map(([id]) => id)
       const resolution = stale.length > 0 ? resolve(stale, []) : nothing()
       const last = next.at(-1)?.[0]
+      const lookedAt = walk.lookedAt + next.length
       if (next.length < limit || last === undefined) rows.walk.delete(WALK_KEY)
-      else rows.walk.put(WALK_KEY, { from: `${last}!` })
-      return resolution
+      else rows.walk.put(WALK_KEY, { from: `${last}!`, lookedAt })
+      return { ...resolution, lookedAt }
     },
   }
 }

@@ -79,6 +79,8 @@ export interface RulesRow {
 export interface WalkRow {
   /** Next identifier to look at. */
   readonly from: string
+  /** How many have been looked at. */
+  readonly lookedAt: number
 }
 
 /** All tables of the resolver; keys of the indexes are two ids with KEY between them. */

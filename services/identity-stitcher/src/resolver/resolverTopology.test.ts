@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { type IdentityChangeRecord, topics } from '@tributary/contracts'
 import { Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
+import { JobRecord, JobState } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { type Resolution, defaultResolverRules } from '@tributary/domain'
 import { resolveAll } from '@tributary/domain/testing'
 import type { OutputRecord } from '@tributary/stream-runtime'
@@ -11,21 +12,31 @@ import { evidenceFrom } from '../evidenceMessages.ts'
 import { erasureRecord, evidenceRecord, factRecord, idOf, rulesRecord } from '../testing/records.ts'
 import { identityRows } from './identityTables.ts'
 import { WALKED_PER_BATCH, resolverTopology } from './resolverTopology.ts'
+import { type WalkProgress, isWorthTelling, walkTotal } from './tellWalk.ts'
 
 function start() {
   const resolutions: Resolution[] = []
   const passedOver: string[] = []
+  const walked: WalkProgress[] = []
   const driver = createProcessorDriver(
     resolverTopology({
       resolved: (_kind, resolution) => void resolutions.push(resolution),
       passedOver: (reason) => void passedOver.push(reason),
+      walked: (progress) => void walked.push(progress),
     }),
   )
   const feed = (value: Uint8Array): OutputRecord[] => {
     driver.record(topics.evidence, { value, timestampMs: 86_400_000 })
     return driver.endBatch()
   }
-  return { driver, feed, resolutions, passedOver }
+  return { driver, feed, resolutions, passedOver, walked }
+}
+
+function progressIn(sent: readonly OutputRecord[]) {
+  return sent.flatMap(({ topic, value }) => {
+    const said = topic === topics.jobs ? JobRecord.decode(value!).record : undefined
+    return said?.$case === 'progress' ? [said.value] : []
+  })
 }
 
 function assignmentsIn(sent: readonly OutputRecord[]) {
@@ -108,20 +119,46 @@ test('a restart from the change log goes on where it stopped', () => {
   ])
 })
 
-test('rules are carried out in bounded steps, by ticks when nothing else arrives', () => {
-  const { driver, feed } = start()
+test('rules are carried out in bounded steps, by ticks when nothing else arrives, also across a restart', () => {
+  const { driver, feed, walked } = start()
   const people = WALKED_PER_BATCH
   for (let n = 0; n < people; n++) feed(evidenceRecord([`u${n}`, `a${n}`], n))
   const types = defaultResolverRules.types.toReversed()
-  const first = assignmentsIn(feed(rulesRecord({ ...defaultResolverRules, types, hash: 'reversed' }, 7)))
+  const begun = feed(rulesRecord({ ...defaultResolverRules, types, hash: 'reversed' }, 7))
+  const first = assignmentsIn(begun)
   expect(first.length).toBeGreaterThan(0)
   expect(first.length).toBeLessThan(2 * people)
+  driver.restart()
   driver.tick(1_000)
-  const rest = assignmentsIn(driver.endBatch())
+  const ended = driver.endBatch()
+  const rest = assignmentsIn(ended)
   const renamed = [...first, ...rest]
   expect(renamed).toHaveLength(2 * people)
   expect(new Set(renamed.map((each) => each.change!.kind))).toEqual(new Set([ChangeKind.CHANGE_KIND_RENAME]))
   expect(renamed.every((each) => each.change!.cause === 'rules:reversed')).toBe(true)
+  // On the jobs topic: that it has begun, and that it is through.
+  const { JOB_STATE_RUNNING, JOB_STATE_DONE } = JobState
+  const common = { job: 7, work: 'identity' }
+  expect(progressIn(begun)).toMatchObject([{ ...common, state: JOB_STATE_RUNNING, done: 0, total: 0 }])
+  expect(progressIn(ended)).toMatchObject([
+    { ...common, state: JOB_STATE_DONE, done: 2 * people, total: 2 * people },
+  ])
+  expect(walked.map((each) => [each.job, each.lookedAt])).toEqual([
+    [7, 0],
+    [7, WALKED_PER_BATCH],
+    [7, 2 * people],
+  ])
+  expect(walked.map(walkTotal)).toEqual([0, expect.closeTo(2 * people, -2), 2 * people])
+})
+
+test('of a long walk the jobs topic hears every 10,000 identifiers', () => {
+  expect([0, 9_999, 10_000, 12_000].map((now) => isWorthTelling(9_800, now))).toEqual([
+    false,
+    false,
+    true,
+    true,
+  ])
+  expect(isWorthTelling(10_000, 19_999)).toBe(false)
 })
 
 test('older rules and records that say nothing usable are passed over', () => {

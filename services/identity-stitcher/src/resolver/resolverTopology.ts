@@ -8,6 +8,8 @@
  *      have has no effect.
  *  V4. A record that says nothing usable is counted and passed over: it must not stop identity for everyone.
  *  V5. The erasure of a deleted row becomes facts here, since who belongs to the person is known in this order only.
+ *  V6. How far a change of the rules is, is told on the jobs topic: when it begins, every so many identifiers, and when
+ *      it is through. It is kept with the state, so whoever takes over tells on.
  */
 import { topics } from '@tributary/contracts'
 import {
@@ -18,6 +20,7 @@ import {
   type IdentityResolver,
   type Resolution,
   type RulesCache,
+  WALK_KEY,
   createIdentityResolver,
   erasureFacts,
   rulesInForce,
@@ -27,6 +30,7 @@ import { type SubmittedFact, announceFact, keepFact } from '../facts/announceFac
 import { erasureFrom, evidenceFrom, factFrom, rulesFrom } from '../evidenceMessages.ts'
 import { identityRows, resolverTables } from './identityTables.ts'
 import { type Cause, publishResolution } from './publishResolution.ts'
+import { type WalkProgress, isWorthTelling, tellWalk } from './tellWalk.ts'
 
 /** 200 identifiers at the end of a batch: some tens of milliseconds, which live evidence can wait. */
 export const WALKED_PER_BATCH = 200
@@ -41,6 +45,8 @@ export interface ResolverObserver {
     resolution: Resolution,
   ) => void
   readonly passedOver: (reason: string, offset: number) => void
+  /** A change of the rules is begun, has been carried out for some, or for everybody. */
+  readonly walked?: (progress: WalkProgress) => void
 }
 
 export function resolverTopology(observer: ResolverObserver): Topology<unknown, SubmittedFact> {
@@ -56,10 +62,17 @@ export function resolverTopology(observer: ResolverObserver): Topology<unknown, 
         const rows = identityRows(context)
         const resolver = createIdentityResolver(rows, cache)
         if (!resolver.isWalking()) return
-        const resolution = resolver.walk(limit)
-        const evidenceId = `rules:${rulesInForce(rows).rules.hash}`
-        publish(context, resolution, { evidenceId, messageId: '', source: '' }, timeMs)
+        const { lookedAt: before = 0 } = rows.walk.get(WALK_KEY) ?? {}
+        const { lookedAt, ...resolution } = resolver.walk(limit)
+        const { rules, configOffset } = rulesInForce(rows)
+        const cause = { evidenceId: `rules:${rules.hash}`, messageId: '', source: '' }
+        publish(context, resolution, cause, timeMs)
         observer.resolved('walk', resolution)
+        const from = rows.walk.get(WALK_KEY)?.from
+        const progress = { job: configOffset, lookedAt, from }
+        // V6
+        if (from === undefined || isWorthTelling(before, lookedAt)) tellWalk(context, progress)
+        observer.walked?.(progress)
       }
       return {
         step(context, input) {
@@ -97,7 +110,15 @@ function resolve(
       observer.passedOver(resolution.ignored, record.offset)
     publish(context, resolution, cause, record.timestampMs)
     observer.resolved(kind, resolution)
+    if (kind === 'rules' && resolution.ignored === undefined) tellBegun(context, observer)
   }
+}
+
+/** V6. */
+function tellBegun(context: StepContext, observer: ResolverObserver): void {
+  const progress = { job: rulesInForce(identityRows(context)).configOffset, lookedAt: 0, from: '' }
+  tellWalk(context, progress)
+  observer.walked?.(progress)
 }
 
 /** V5. Values are not written down: they are what is to be forgotten. */

@@ -323,7 +323,7 @@ function progress(
     partition: 0,
     key: String(job),
     value: JobRecord.encode({
-      record: { $case: 'progress', value: { job, state, done, total, message } },
+      record: { $case: 'progress', value: { job, state, done, total, message, work: '' } },
     }).finish(),
   })
 }
