@@ -129,6 +129,31 @@ export interface RejectedRecord {
    */
   chunk?: number
   chunks?: number
+  /** Absent in records of versions that did not keep it. Of an input in several pieces the first has it. */
+  arrival?: RejectedArrival
+}
+
+/** How an input came, and what stood beside it: with it, the input can be judged again as it was. */
+export interface RejectedArrival {
+  /**
+   * event: of a request, alone or in a batch; cloudevent: one over HTTP; delivery: the body of a webhook; line: of an
+   * uploaded file; row: of an uploaded CSV, below its header; record: of a Kafka topic.
+   */
+  as: 'event' | 'cloudevent' | 'delivery' | 'line' | 'row' | 'record'
+  /** With a secret key, by webhook or through Kafka. */
+  trusted: boolean
+  /** Type of event that the path of the request named. */
+  type?: string
+  /** The SentAt header. */
+  sentAt?: string
+  /** JSON text: what stood beside the batch, or what is known of a delivery beside its body. */
+  beside?: string
+  /** Key of the Kafka record, base64. */
+  key?: string
+  /** What the name of an upload made the message id of a line without one. */
+  messageId?: string
+  /** Something of it was too large to be kept: the input cannot be judged as it came. */
+  incomplete?: true
 }
 
 /** CloudEvents types of the public topics. */

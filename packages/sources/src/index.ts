@@ -1,6 +1,7 @@
 export * from './sourceReading.ts'
 export * from './deliveryMapping.ts'
 export * from './digest.ts'
+export * from './judgeAgain.ts'
 export * from './lines/splitLines.ts'
 export * from './lines/splitRows.ts'
 export * from './lines/judgeLines.ts'

@@ -4,13 +4,8 @@
  *
  *  T1. Every row of the trace is in the story; nothing is guessed: what only may be is said so.
  */
-import {
-  MAX_TRACED,
-  REDRIVE_ORIGIN,
-  type MessageTrace,
-  type TracedEvent,
-  type TracedPlace,
-} from '@tributary/clickhouse-log'
+import { MAX_TRACED, type MessageTrace, type TracedEvent, type TracedPlace } from '@tributary/clickhouse-log'
+import { REDRIVE_ORIGIN } from '@tributary/contracts'
 import { agoText } from '../output/time.ts'
 import { shortened } from '../output/table.ts'
 

@@ -6,7 +6,7 @@
  *      by the limit, which is said.
  *  T2. What follows an event was appended after it; that bounds what is looked through.
  */
-import { topics } from '@tributary/contracts'
+import { REDRIVE_ORIGIN, topics } from '@tributary/contracts'
 import { type ClickHouse } from '../clickHouse.ts'
 
 /** Where a record stands: catalogue name of its topic, partition, offset. */
@@ -108,8 +108,6 @@ export interface MessageTrace {
 export const MAX_TRACED = 100
 /** Clocks of brokers may differ by so much, ms. */
 const CLOCK_SLACK_MS = 3_600_000
-/** Origin of an event that was sent again after it had been refused: this, and the origin of the reject. */
-export const REDRIVE_ORIGIN = 'redrive:'
 
 type Raw = { readonly [column: string]: string | number | null | readonly string[] }
 

@@ -11,6 +11,7 @@
  */
 import { type IncomingMessage, STATUS_CODES, type Server, type ServerResponse, createServer } from 'node:http'
 import { type AddressInfo } from 'node:net'
+import { type RejectedArrival } from '@tributary/contracts'
 import { defaultEventLimits, originOf } from '@tributary/domain'
 import { deliveryMapping } from '@tributary/sources'
 import { type CollectorMetrics } from '../collectorMetrics.ts'
@@ -22,7 +23,7 @@ import { rejectedRecords } from '../produce/rejectedRecords.ts'
 import { type KeyHolder, type SourceBook } from '../sources/sourceBook.ts'
 import { type Answer, type RejectedItem, accept, preflight, refuse, send, wireFault } from './answer.ts'
 import { type InFlight } from './inFlight.ts'
-import { type EventRoute, type EventsRead, judgeEvents, readEvents } from './readEvents.ts'
+import { type EventRoute, type EventsRead, arrivalOf, judgeEvents, readEvents } from './readEvents.ts'
 import { createRateLimits, type RateLimits } from './rateLimits.ts'
 import { readRequestBody } from './readRequestBody.ts'
 import { type Route, findRoute } from './route.ts'
@@ -259,7 +260,7 @@ function delivered(
   const delivery = verifyWebhook(webhook, request.headers, body, nowMs)
   if ('code' in delivery) return { refused: refuse(delivery.code, delivery.message) }
   const circumstances = { ...source.circumstances, mapping: deliveryMapping(mapping, delivery) }
-  return { source: { ...source, circumstances }, trusted: true }
+  return { source: { ...source, circumstances }, trusted: true, delivery }
 }
 
 function holderOf(
@@ -309,17 +310,19 @@ function decide(
   const { metrics, partitions } = options
   const source = holder.source.id
   const requestId = options.newId()
-  const sentHeader = request.headers['sentat']
+  const sentAt = request.headers['sentat']
+  const sentHeader = typeof sentAt === 'string' ? sentAt : undefined
   const verdicts = judgeEvents(route, events, holder, {
     requestId,
     receivedMs,
-    sentHeader: typeof sentHeader === 'string' ? sentHeader : undefined,
+    sentHeader,
     maxEvents: options.maxBatchEvents,
     newMessageId: options.newId,
   })
 
   const records: OutgoingRecord[] = []
   const rejected: RejectedItem[] = []
+  let arrival: RejectedArrival | undefined
   for (let index = 0; index < verdicts.length; index++) {
     const verdict = verdicts[index]!
     if ('accepted' in verdict) {
@@ -330,7 +333,8 @@ function decide(
     const { rejected: rejection } = verdict
     const input = events.items[index]!.bytes
     const origin = originOf(requestId, index)
-    records.push(...rejectedRecords({ source, rejection, input, origin, receivedMs }, partitions))
+    arrival ??= arrivalOf(route, events, holder, sentHeader)
+    records.push(...rejectedRecords({ source, rejection, input, origin, receivedMs, arrival }, partitions))
     const { messageId = null, code, message } = rejection
     rejected.push({ index, messageId, code, message })
   }

@@ -12,6 +12,7 @@ import {
   readBatch,
   readSingle,
 } from '@tributary/domain'
+import { type RejectedArrival } from '@tributary/contracts'
 import { type IncomingHttpHeaders } from 'node:http'
 import { type KeyHolder } from '../sources/sourceBook.ts'
 import { type Answer, refuse } from './answer.ts'
@@ -24,6 +25,8 @@ import { type Route } from './route.ts'
  * worth more memory than four of the largest.
  */
 const MAX_SHARED_BYTES = 16 * 1024 * 1024
+/** No time is longer, characters. */
+const MAX_TIME_LENGTH = 100
 /** Elements that are looked at beyond the events that are taken, to say of each that it was not. */
 const SURPLUS = 4
 
@@ -109,4 +112,30 @@ export function judgeEvents(
     },
     { requestId, receivedMs, maxEvents, newMessageId },
   )
+}
+
+/** How the events of a request came, kept with those that are refused: `judgeAgain` of @tributary/sources reads it. */
+export function arrivalOf(
+  route: EventRoute,
+  { isBatch, envelope }: EventsRead,
+  { trusted, delivery }: KeyHolder,
+  sentHeader: string | undefined,
+): RejectedArrival {
+  if (route.kind === 'webhook') return { as: 'delivery', trusted, beside: JSON.stringify(delivery) }
+  const beside = isBatch ? besideBatch(envelope) : undefined
+  return {
+    as: route.kind === 'cloudevents' ? 'cloudevent' : 'event',
+    trusted,
+    ...(route.kind === 'single' && route.type !== undefined && { type: route.type }),
+    ...(sentHeader !== undefined && { sentAt: sentHeader.slice(0, MAX_TIME_LENGTH) }),
+    ...(beside !== undefined && { beside }),
+  }
+}
+
+/** Only what a verdict reads: a key may stand beside a batch too, and is nobody's to keep. */
+function besideBatch(envelope: JsonObject): string | undefined {
+  const read = ['context', 'integrations', 'sentAt', 'timestamp'].filter((name) => name in envelope)
+  return read.length === 0
+    ? undefined
+    : JSON.stringify(Object.fromEntries(read.map((name) => [name, envelope[name]])))
 }

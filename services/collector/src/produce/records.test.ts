@@ -64,14 +64,15 @@ test('an event’s record decodes to the event; key and partition are those of i
 
 describe('a reject keeps the whole input', () => {
   const rejection = { code: 'unknown_type', message: 'a type is missing', messageId: 'm' } as const
+  const arrival = { as: 'event', trusted: false } as const
   const read = (input: Uint8Array): RejectedRecord[] =>
-    rejectedRecords({ source: 'web', rejection, input, origin: 'o', receivedMs: 0 }, 4).map(
+    rejectedRecords({ source: 'web', rejection, input, origin: 'o', receivedMs: 0, arrival }, 4).map(
       (record) => JSON.parse(Buffer.from(record.value).toString()) as RejectedRecord,
     )
 
   test('in one record, with the headers of CloudEvents', () => {
     const [record] = rejectedRecords(
-      { source: 'web', rejection, input: Buffer.from('{}'), origin: 'http:r:0', receivedMs: 0 },
+      { source: 'web', rejection, input: Buffer.from('{}'), origin: 'http:r:0', receivedMs: 0, arrival },
       4,
     )
     expect(record).toMatchObject({
@@ -96,6 +97,7 @@ describe('a reject keeps the whole input', () => {
         input: 'e30=',
         messageId: 'm',
         origin: 'o',
+        arrival,
       },
     ])
   })

@@ -2,12 +2,14 @@
  * What was refused, whole. An input too large for one record is cut into several with the same origin, each with its
  * number; put together in order they are the input, to the byte.
  */
-import { type RejectedRecord, changeTypes, partitionOf } from '@tributary/contracts'
+import { type RejectedArrival, type RejectedRecord, changeTypes, partitionOf } from '@tributary/contracts'
 import { type Rejection } from '@tributary/domain'
 import { type OutgoingRecord } from './outgoing.ts'
 
 /** 1.2 MiB in base64: fits into a record with everything around it. */
 export const MAX_CHUNK_BYTES = 900 * 1024
+/** What stood beside an input is kept up to this size, characters: it is repeated with each reject of a batch. */
+const MAX_BESIDE_LENGTH = 64 * 1024
 /** Messages quote what was sent; this much of it is enough. */
 const MAX_MESSAGE_LENGTH = 2000
 
@@ -18,11 +20,13 @@ export interface RejectedInput {
   /** Never the same for two. */
   readonly origin: string
   readonly receivedMs: number
+  readonly arrival: RejectedArrival
   readonly position?: { readonly topic: string; readonly partition: number; readonly offset: number }
 }
 
 export function rejectedRecords(rejected: RejectedInput, partitions: number): OutgoingRecord[] {
   const { source, rejection, origin, position } = rejected
+  const arrival = kept(rejected.arrival)
   const input = Buffer.from(rejected.input.buffer, rejected.input.byteOffset, rejected.input.byteLength)
   const chunks = Math.max(1, Math.ceil(input.length / MAX_CHUNK_BYTES))
   const receivedAt = new Date(rejected.receivedMs).toISOString()
@@ -39,6 +43,7 @@ export function rejectedRecords(rejected: RejectedInput, partitions: number): Ou
       origin,
       ...(position && { position }),
       ...(chunks > 1 && { chunk, chunks }),
+      ...(chunk === 0 && { arrival }),
     }
     return {
       topic: 'rejected',
@@ -56,4 +61,10 @@ export function rejectedRecords(rejected: RejectedInput, partitions: number): Ou
       },
     }
   })
+}
+
+function kept({ beside, key, ...arrival }: RejectedArrival): RejectedArrival {
+  const fits = (text: string | undefined) => text === undefined || text.length <= MAX_BESIDE_LENGTH
+  if (!fits(beside) || !fits(key)) return { ...arrival, incomplete: true }
+  return { ...arrival, ...(beside !== undefined && { beside }), ...(key !== undefined && { key }) }
 }

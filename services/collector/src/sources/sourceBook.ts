@@ -6,7 +6,13 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { type Webhook } from '../http/webhook.ts'
 import { type SourceDocument, type WorkspaceConfiguration } from '@tributary/configuration'
 import { type PreparedMapping, type Wanted } from '@tributary/domain'
-import { type ReadingPorts, type SourceReading, sourceReading, workspaceRules } from '@tributary/sources'
+import {
+  type Delivery,
+  type ReadingPorts,
+  type SourceReading,
+  sourceReading,
+  workspaceRules,
+} from '@tributary/sources'
 
 /** A source as its events are read. `trusted` depends on the key. */
 export interface BookedSource extends SourceReading {
@@ -22,6 +28,8 @@ export interface KeyHolder {
   readonly source: BookedSource
   /** Came with a secret key. */
   readonly trusted: boolean
+  /** Of a webhook. */
+  readonly delivery?: Delivery
 }
 
 export interface KafkaSource extends BookedSource {

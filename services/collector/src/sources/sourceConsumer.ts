@@ -70,6 +70,11 @@ export async function takeBatch(
             origin: recordOrigin(received),
             receivedMs: recordTimeMs(record.timestampMs),
             position: { topic, partition, offset: record.offset },
+            arrival: {
+              as: 'record',
+              trusted: true,
+              ...(record.key && { key: Buffer.from(record.key).toString('base64') }),
+            },
           },
           partitions,
         ),

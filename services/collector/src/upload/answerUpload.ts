@@ -27,6 +27,7 @@ import {
   uploadCircumstances,
   uploadMessageId,
 } from '@tributary/sources'
+import { type RejectedArrival } from '@tributary/contracts'
 import { type CollectorMetrics } from '../collectorMetrics.ts'
 import { type Answer, type AnswerCode, answerCodes, corsHeaders, refuse } from '../http/answer.ts'
 import { type InFlight } from '../http/inFlight.ts'
@@ -107,6 +108,7 @@ export async function answerUpload(
     uploadId,
     circumstances,
     quiet: parameters.get('verdicts') === 'bad',
+    isNamed: name !== null,
     messageIdOf: (line) => (name === null ? options.newId() : uploadMessageId(circumstances, name, line)),
     tally: { lines: 0, accepted: 0, rejected: 0, refused: 0, positions: new Map() },
   }
@@ -174,6 +176,8 @@ interface Upload {
   readonly circumstances: KeyHolder['source']['circumstances']
   /** Only verdicts on lines that are no events. */
   readonly quiet: boolean
+  /** Message ids come from its name and the number of the line. */
+  readonly isNamed: boolean
   readonly messageIdOf: (line: number) => string
   readonly tally: Tally
 }
@@ -331,7 +335,15 @@ function recordsOf(
   if ('accepted' in verdict) return [eventRecord(verdict.accepted, partitions)]
   const origin = lineOrigin(upload.uploadId, line)
   const source = upload.holder.source.id
-  return rejectedRecords({ source, rejection: verdict.rejected, input, origin, receivedMs }, partitions)
+  const arrival: RejectedArrival = {
+    as: upload.kind === 'csv' ? 'row' : 'line',
+    trusted: upload.holder.trusted,
+    ...(upload.isNamed && { messageId: upload.messageIdOf(line) }),
+  }
+  return rejectedRecords(
+    { source, rejection: verdict.rejected, input, origin, receivedMs, arrival },
+    partitions,
+  )
 }
 
 /** While Kafka does not acknowledge, the same records again: they have the same message ids. */
