@@ -85,7 +85,7 @@ test('every format of a Kafka source has an example', () => {
   const { anyOf } = kinds.Source.properties.kafka.properties.format as unknown as {
     anyOf: { const: string }[]
   }
-  expect([...new Set(formats)].sort()).toEqual(anyOf.map((each) => each.const).sort())
+  expect(new Set(formats)).toEqual(new Set(anyOf.map((each) => each.const)))
 })
 
 describe('the example', () => {
@@ -113,28 +113,25 @@ describe('the example', () => {
       },
       source.circumstances,
     )
-    const { rejected, ...accepted } = expected
-    if (rejected === undefined) {
-      if (!('accepted' in verdict)) throw new Error(verdict.rejected.message)
-      expect(shown(verdict.accepted)).toMatchObject(accepted)
-      expect(shown(verdict.accepted).identifiers).toEqual(accepted.identifiers)
-    } else expect(verdict).toMatchObject({ rejected: { code: rejected } })
+    expect(shown(verdict)).toMatchObject(expected)
+    expect(shown(verdict).identifiers).toEqual(expected.identifiers)
   })
 })
 
-function shown(event: AcceptedEvent) {
-  const body = JSON.parse(Buffer.from(event.payload ?? event.raw).toString()) as {
-    properties?: object
-    traits?: object
-  }
+function shown(verdict: ReturnType<typeof admitRecord>): Verdict {
+  if ('rejected' in verdict) return { rejected: verdict.rejected.code }
+  const event: AcceptedEvent = verdict.accepted
+  const body = JSON.parse(Buffer.from(event.payload ?? event.raw).toString()) as Pick<
+    Verdict,
+    'properties' | 'traits'
+  >
   return {
+    ...body,
     type: event.type,
     name: event.name,
     messageId: event.messageId,
     time: new Date(event.timeMs).toISOString(),
     identifiers: Object.fromEntries(event.identifiers.map(({ type, value }) => [type, value])),
-    properties: body.properties,
-    traits: body.traits,
-    ...(event.erases && { erases: true as const }),
+    ...(event.erases && { erases: true }),
   }
 }
