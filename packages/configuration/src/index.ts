@@ -30,4 +30,6 @@ export { writeRevision, type ConfigLog, type WriteOutcome } from './writeRevisio
 export * from './plan.ts'
 export { compileFieldExpression } from './expression/fieldExpression.ts'
 export type { Expression } from './expression/expression.ts'
+export { readRecipe, type ReadRecipe } from './recipe/readRecipe.ts'
+export type { CompiledRecipe, RecipeItem } from './recipe/compileRecipe.ts'
 export { traitAggregate } from './traitAggregate.ts'

@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals'
 import { parseDocuments } from './parseDocuments.ts'
 import { formatProblem, validateWorkspace } from './validateWorkspace.ts'
 
-const pages = ['configuration.md', 'identity.md', 'audiences.md']
+const pages = ['configuration.md', 'identity.md', 'audiences.md', 'recipes.md']
 const workspace = 'kind: Workspace\nschema: tributary/v1\nid: maison\ntimeZone: UTC\n'
 
 const blocks = pages.flatMap((page) => {

@@ -34,12 +34,17 @@ import {
 import { createLmdbStores } from '@tributary/state-lmdb'
 import type { settings } from './config.ts'
 import { senderByKind } from './destination/senderByKind.ts'
+import { createGuardedHttp } from './http/guardedHttp.ts'
+import { createRecipeSecrets } from './recipe/recipeSecrets.ts'
+import { createRecipeSender } from './recipe/recipeSender.ts'
 import { startActivation } from './startActivation.ts'
 import { createWebhookSecrets } from './webhook/webhookSecret.ts'
 import { createWebhookSender } from './webhook/webhookSender.ts'
 
 /** Layout epoch of what is logged: delivery topics have none, so it never changes (what was sent is not forgotten). */
 const EPOCH = 1
+/** For the logs of receivers. */
+const USER_AGENT = 'tributary-activation'
 /** Pause before Kafka is tried again at the start, ms. */
 const CONNECT_RETRY_MS = 2_000
 
@@ -75,10 +80,17 @@ export async function startService(service: ActivationService): Promise<Ports> {
   const webhook = createWebhookSender({
     secrets: createWebhookSecrets(set.SECRETS_DIR, Date.now),
     clock: Date.now,
-    userAgent: 'tributary-activation',
+    userAgent: USER_AGENT,
   })
   service.onStop('webhook connections', () => webhook.close())
-  const sender = senderByKind({ webhook })
+  const recipeHttp = createGuardedHttp(Date.now)
+  service.onStop('recipe connections', () => recipeHttp.close())
+  const recipe = createRecipeSender({
+    secrets: createRecipeSecrets(set.SECRETS_DIR, Date.now),
+    http: recipeHttp,
+    userAgent: USER_AGENT,
+  })
+  const sender = senderByKind({ webhook, recipe })
   const log = createKafkaLog(kafka, { topicPrefix: set.TOPIC_PREFIX })
   service.onStop('Kafka log', () => log.close())
   const admin = await createAdmin(kafka)

@@ -22,6 +22,7 @@ import {
   type SyncDocument,
   type TraitDocument,
 } from '../model/index.ts'
+import { readRecipe } from '../recipe/readRecipe.ts'
 import { compileFieldExpression } from '../expression/fieldExpression.ts'
 import { traitAggregate } from '../traitAggregate.ts'
 import type { Finding, PathStep } from './checkSchema.ts'
@@ -233,9 +234,12 @@ class WorkspaceIndex {
   }
 
   private checkDestination(document: DestinationDocument): Finding[] {
-    return (document.purposes ?? []).flatMap((purpose, i) =>
-      this.known(this.purposes(), purpose, 'purpose of the workspace', ['purposes', i]),
-    )
+    return [
+      ...(document.purposes ?? []).flatMap((purpose, i) =>
+        this.known(this.purposes(), purpose, 'purpose of the workspace', ['purposes', i]),
+      ),
+      ...(document.recipe ? readRecipe(document.recipe).problems : []),
+    ]
   }
 
   private checkSync(document: SyncDocument): Finding[] {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
 import { type Json, parseExact } from '@tributary/domain'
 import { compileFieldExpression } from './fieldExpression.ts'
@@ -32,7 +33,10 @@ describe('an expression over the item', () => {
   test.each<[string, Json]>([
     ['traits.first_name + " " + traits.last_name', 'Ada Byron'],
     ['computed.orders >= 3 ? "vip" : "new"', 'vip'],
-    ['sha256(identifiers.email.lowerAscii().trim())', 'b7e6a27b0d9c6da8d5f6b3ad0e7b6e5f'],
+    [
+      'sha256(identifiers.email.lowerAscii().trim())',
+      createHash('sha256').update('ada@example.com').digest('hex'),
+    ],
     ['digits(identifiers.phone)', '3361234'],
     ['epochSeconds(time)', 1_769_882_400],
     ['epochMillis(time)', 1_769_882_400_123],
@@ -44,9 +48,7 @@ describe('an expression over the item', () => {
     ['traits.age', 36],
     ['mergedInto', null],
   ])('%s', (text, expected) => {
-    const value = compiled(text).evaluate(item)
-    if (text.startsWith('sha256')) expect(value).toMatch(/^[0-9a-f]{64}$/)
-    else expect(value).toEqual(expected)
+    expect(compiled(text).evaluate(item)).toEqual(expected)
   })
 
   test('a whole number that JavaScript cannot hold comes out as it went in', () => {

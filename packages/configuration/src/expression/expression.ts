@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto'
 import { Environment } from '@marcbachmann/cel-js'
 import { type Json, isExactNumber, isJsonObject, parseExact } from '@tributary/domain'
 
-export const MAX_EXPRESSION_LENGTH = 1_000
+const MAX_EXPRESSION_LENGTH = 1_000
 const MAX_NODES = 300
 const MAX_DEPTH = 40
 
@@ -116,7 +116,9 @@ function toJson(value: unknown): Json {
       return parseExact(String(value))
     case 'object':
       return objectToJson(value)
-    default:
+    case 'undefined':
+    case 'function':
+    case 'symbol':
       return null
   }
 }

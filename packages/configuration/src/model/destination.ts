@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { Recipe } from '../recipe/recipe.ts'
 import { closed, heading, id, secretFile } from './terms.ts'
 
 const Secret = closed(
@@ -35,6 +36,41 @@ const Webhook = closed(
   { description: 'Signed HTTP calls as Standard Webhooks describes them.' },
 )
 
+const HttpRecipe = closed(
+  {
+    use: Type.Optional(
+      Type.String({ maxLength: 63, description: 'Name of a recipe that comes with Tributary.' }),
+    ),
+    define: Type.Optional(Recipe),
+    params: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: '^[a-z][a-zA-Z0-9]*$' }),
+        Type.Union([Type.String(), Type.Number(), Type.Boolean()], { description: 'Its value.' }),
+        { description: 'Parameters of the recipe.' },
+      ),
+    ),
+    secrets: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[a-z][a-zA-Z0-9]*$' }), Secret, {
+        description: 'Files of the secrets the recipe needs.',
+      }),
+    ),
+    timeoutMs: Type.Optional(
+      Type.Integer({
+        minimum: 100,
+        maximum: 60_000,
+        description: 'Longest wait for an answer, ms. 10000 when not given.',
+      }),
+    ),
+    allowPrivateAddresses: Type.Optional(
+      Type.Boolean({ description: 'Allow loopback and private addresses. false when not given.' }),
+    ),
+  },
+  {
+    description: 'A service by its own API: one that comes with Tributary, or described here.',
+    exactlyOne: ['use', 'define'],
+  },
+)
+
 const later = (what: string) =>
   Type.Optional(Type.Object({}, { description: what, notYet: what, additionalProperties: true }))
 
@@ -45,7 +81,7 @@ export const Destination = closed(
     kafka: later('Kafka topics as destinations'),
     postgres: later('Postgres as a destination'),
     s3: later('S3 as a destination'),
-    recipe: later('HTTP recipes'),
+    recipe: Type.Optional(HttpRecipe),
     purposes: Type.Optional(
       Type.Array(id('A purpose of the workspace.'), {
         uniqueItems: true,

@@ -23,7 +23,13 @@ export type FailureCode =
 
 /** What came of one try. */
 export type Answer =
-  | { readonly kind: 'status'; readonly status: number; readonly retryAfterMs?: number }
+  | {
+      readonly kind: 'status'
+      readonly status: number
+      readonly retryAfterMs?: number
+      /** Where a recipe says that the status means something else than usual. */
+      readonly verdict?: Verdict
+    }
   | { readonly kind: 'failure'; readonly code: FailureCode; readonly message: string }
 
 export interface Classified {
@@ -71,7 +77,7 @@ export function classify(answer: Answer): Classified {
   }
   const { status } = answer
   const code = `HTTP_${status}`
-  const verdict = verdictOf(status, answer.retryAfterMs)
+  const verdict = answer.verdict ?? verdictOf(status, answer.retryAfterMs)
   const message = `the destination answered ${status}${MEANING[verdict]}`
   const asked = answer.retryAfterMs ?? (verdict === 'wait' ? WAIT_MS : undefined)
   return asked === undefined

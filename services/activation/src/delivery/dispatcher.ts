@@ -21,6 +21,7 @@ import type { Injected } from './deliveryTopology.ts'
 import { type Admission, admission } from './destinationState.ts'
 import type { DispatchObserver } from './dispatchObserver.ts'
 import { destinationTable, dueBy, dueTable, queueTable } from './queueRows.ts'
+import { limitsOf } from './usualLimits.ts'
 import { type RateLimit, createRateLimit } from './rateLimit.ts'
 
 /** The tasks of this process, as the dispatcher needs them. */
@@ -45,10 +46,6 @@ export interface DispatcherOptions {
   /** A bug or a lost task while an answer is handed over: the process cannot go on. */
   readonly onFatal: (error: unknown) => void
 }
-
-/** As the Destination document says when it says nothing. */
-const MAX_PER_SECOND = 50
-const MAX_CONCURRENT = 8
 
 /** How long a stop waits for the last answers to be committed: a few transactions. */
 const MAX_COMMIT_WAIT_MS = 2_000
@@ -126,8 +123,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
     observer.open(destination.id)
     const share = views.length / partitionCount
-    const perSecond = (destination.maxPerSecond ?? MAX_PER_SECOND) * share
-    const concurrent = Math.max(1, Math.round((destination.maxConcurrent ?? MAX_CONCURRENT) * share))
+    const limits = limitsOf(destination)
+    const perSecond = limits.perSecond * share
+    const concurrent = Math.max(1, Math.round(limits.concurrent * share))
     let free = (admitted.kind === 'probe' ? 1 : concurrent) - lane.underWay
     if (free <= 0) return
     for (const due of dueRows(destination.id, views, now, lane.calls.size + free)) {
@@ -187,12 +185,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     lane.underWay -= 1
     // A call that was cut off by the stop says nothing about the destination (W4).
     if (abort.signal.aborted) return
-    if (answer.kind === 'status' && answer.status >= 200 && answer.status < 300) lane.lastDeliveredMs = atMs
     observer.answered(destination.id, answer, {
       tookMs: atMs - startedMs,
       sinceChangeMs: atMs - delivery.createdTimeMs,
     })
     const { verdict, code } = classify(answer)
+    if (verdict === 'delivered') lane.lastDeliveredMs = atMs
     const givenUp =
       verdict === 'item' || (verdict === 'retry' && backOff(due.row.failures + 1, 0) === undefined)
     if (givenUp) observer.dead(destination.id, code)

@@ -38,5 +38,5 @@ export function evaluateField(text: string, change: Change, view: ProfileView | 
     computed: part('computed'),
     audiences: part('audiences'),
     consent: part('consent'),
-  }) as Json
+  })
 }

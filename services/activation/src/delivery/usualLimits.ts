@@ -1,0 +1,29 @@
+import { type DestinationDocument, readRecipe } from '@tributary/configuration'
+
+export interface Limits {
+  /** Deliveries a second. */
+  readonly perSecond: number
+  /** Deliveries under way at once. */
+  readonly concurrent: number
+}
+
+/** Calls of other people's services. */
+const CALLS_PER_SECOND = 50
+const CALLS_AT_ONCE = 8
+/** Requests of a recipe under way at once: each holds a whole batch. */
+const BATCHES_AT_ONCE = 2
+
+const known = new WeakMap<DestinationDocument, Limits>()
+
+/** As the Destination document says, or when it says nothing what its kind can usually take. */
+export function limitsOf(destination: DestinationDocument): Limits {
+  let limits = known.get(destination)
+  if (!limits) known.set(destination, (limits = read(destination)))
+  return limits
+}
+
+function read({ recipe, maxPerSecond, maxConcurrent }: DestinationDocument): Limits {
+  const batch = (recipe && readRecipe(recipe).read?.compiled.batch) ?? 1
+  const atOnce = batch > 1 ? BATCHES_AT_ONCE * batch : CALLS_AT_ONCE
+  return { perSecond: maxPerSecond ?? CALLS_PER_SECOND * batch, concurrent: maxConcurrent ?? atOnce }
+}
