@@ -110,5 +110,6 @@ function rowMapping(
 }
 
 function limitsOf(document: SourceDocument, maxEventBytes: number): EventLimits {
-  return { ...defaultEventLimits, maxEventBytes: document.http?.limits?.eventBytes ?? maxEventBytes }
+  const { limits } = document.http ?? document.kafka ?? document.webhook ?? {}
+  return { ...defaultEventLimits, maxEventBytes: limits?.eventBytes ?? maxEventBytes }
 }

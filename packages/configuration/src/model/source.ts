@@ -41,6 +41,9 @@ export const Mapping = closed(
   {
     type: Type.Optional(MapValue),
     event: Type.Optional(MapValue),
+    name: Type.Optional(MapValue),
+    groupId: Type.Optional(MapValue),
+    previousId: Type.Optional(MapValue),
     messageId: Type.Optional(MapValue),
     time: Type.Optional(TimeValue),
     identifiers: Type.Record(identifierType('A type of identifier.'), MapValue, {
@@ -69,6 +72,15 @@ const Key = Type.Union([
   }),
 ])
 
+const eventBytes = Type.Optional(
+  Type.Integer({
+    minimum: 1024,
+    maximum: 921_600,
+    description: 'Largest event, bytes. 262144 when not given; at most 921600 (900 KiB: what Kafka takes).',
+  }),
+)
+const limits = Type.Optional(closed({ eventBytes }, { description: 'Limits of this source.' }))
+
 const Http = closed(
   {
     keys: Type.Array(Key, {
@@ -92,14 +104,7 @@ const Http = closed(
     limits: Type.Optional(
       closed(
         {
-          eventBytes: Type.Optional(
-            Type.Integer({
-              minimum: 1024,
-              maximum: 921_600,
-              description:
-                'Largest event, bytes. 262144 when not given; at most 921600 (900 KiB: what Kafka takes).',
-            }),
-          ),
+          eventBytes,
           eventsPerSecond: Type.Optional(
             Type.Integer({
               minimum: 1,
@@ -161,6 +166,7 @@ const Kafka = closed(
         { description: 'What a deleted row does (debezium, connect); ignore when not given.' },
       ),
     ),
+    limits,
   },
   { description: 'Events from a Kafka topic. `start` is earliest when not given.' },
 )
@@ -191,6 +197,7 @@ const Webhook = closed(
         description: 'How old a signed delivery may be, and how far its clock ahead. 300 when not given.',
       }),
     ),
+    limits,
   },
   { description: 'Signed deliveries of another system, at POST /v1/webhook/<id of this source>.' },
 )

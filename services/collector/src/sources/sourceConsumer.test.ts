@@ -106,6 +106,41 @@ describe('other formats', () => {
   })
 })
 
+test('every type of event can be mapped, and a source may take larger ones', async () => {
+  const { log, options } = open()
+  const mapped = buildSourceBook(
+    workspaceOf([
+      {
+        kind: 'Source',
+        id: 'all',
+        kafka: { topic: 't', format: 'json', limits: { eventBytes: 300_000 } },
+        map: {
+          type: 'kind',
+          event: 'what',
+          name: 'what',
+          groupId: 'group',
+          previousId: 'before',
+          identifiers: { user_id: 'user' },
+        },
+      } as never,
+    ]),
+    testPorts,
+  ).kafka[0]!
+  const records = ['track', 'identify', 'page', 'screen', 'group', 'alias'].map((kind) =>
+    JSON.stringify({ kind, what: 'w', group: 'g1', before: 'u0', user: 'u1', x: 'x'.repeat(280_000) }),
+  )
+  await takeBatch(mapped, batchOf([...records, JSON.stringify({ user: 'x'.repeat(300_000) })]), options)
+  expect(eventsOf(log).map(({ type, name, previous }) => [type, name, previous?.value])).toEqual([
+    [1, 'w', undefined],
+    [2, '', undefined],
+    [3, 'w', undefined],
+    [4, 'w', undefined],
+    [5, '', undefined],
+    [6, '', 'u0'],
+  ])
+  expect(rejectsOf(log).map(({ code }) => code)).toEqual(['event_too_large'])
+})
+
 describe('a batch of a Kafka source', () => {
   test('is durable before it counts: every record as an event or a reject, with its position', async () => {
     const { log, registry, options } = open()
