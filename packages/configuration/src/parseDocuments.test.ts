@@ -151,12 +151,9 @@ const notYet: Golden[] = [
     ],
   },
   {
-    name: 'other destinations, and sending those who are members already',
-    yaml: 'kind: Destination\nid: d\npostgres: {table: people}\n---\nkind: Sync\nid: s\nfrom: {profile: {}}\nto: d\nexisting: send\n',
-    problems: [
-      'shop.yaml:17:1: not yet: this version does not run Postgres as a destination',
-      'shop.yaml:23:1: not yet: this version does not run sending those who are members already',
-    ],
+    name: 'other destinations',
+    yaml: 'kind: Destination\nid: d\npostgres: {table: people}\n---\nkind: Sync\nid: s\nfrom: {profile: {}}\nto: d\n',
+    problems: ['shop.yaml:17:1: not yet: this version does not run Postgres as a destination'],
   },
 ]
 
@@ -210,6 +207,13 @@ where:
     name: 'a sequence of one step',
     yaml: 'kind: Audience\nid: a\nwhere: {sequence: {steps: [{event: x}]}}\n',
     problems: ['shop.yaml:17:27: needs at least 2 entries'],
+  },
+  {
+    name: 'members already of no audience',
+    yaml: 'kind: Destination\nid: d\nwebhook: {url: https://x.example, signingSecret: {file: d}}\n---\nkind: Sync\nid: s\nfrom: {profile: {}}\nto: d\nexisting: send\n',
+    problems: [
+      'shop.yaml:23:11: `send` is for an audience: a sync of profiles sends each when it next changes',
+    ],
   },
   {
     name: 'audiences that read themselves, or one that is not there',

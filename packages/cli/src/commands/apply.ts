@@ -7,6 +7,7 @@ import {
   type LoggedRevision,
   type Plan,
 } from '@tributary/configuration'
+import { MAX_UNASKED, askFirstSends, firstSendsText, refuseFirstSends } from '../askFirstSends.ts'
 import { configLog, loadRevisions } from '../configurationAccess.ts'
 import type { ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
@@ -31,6 +32,7 @@ import { withDoor, type OpenDoor } from '../withDoor.ts'
 interface WriteFlags extends ConnectionFlags {
   readonly json?: true
   readonly wait?: true
+  readonly sendExisting?: number
   readonly timeout: number
   readonly message?: string
   readonly author?: string
@@ -44,6 +46,11 @@ function withWriting(command: Command): Command {
       command
         .option('-m, --message <text>', 'why, for the history')
         .option('--author <name>', 'who, for the history; the user of this machine when not given')
+        .option(
+          '--send-existing <number>',
+          `how many members that an audience has already may be sent because a sync begins (${MAX_UNASKED} when not given)`,
+          wholeNumber,
+        )
         .option('--wait', 'wait until every service computes what the new revision says')
         .option('--timeout <seconds>', 'how long to wait', wholeNumber, 300),
     ),
@@ -109,8 +116,11 @@ async function write(
   const paint = createPaint(context.colour)
   const revisions = await loadRevisions(door)
   const held = heldRevision(revisions)
-  const { plan, documents } = propose(held)
+  const proposal = propose(held)
+  const { plan, documents } = proposal
   refuseRefused(plan)
+  const firstSends = await askFirstSends(context, proposal, held?.revision.documents ?? [])
+  refuseFirstSends(firstSends, flags.sendExisting)
   if (plan.changes.length === 0) {
     if (!flags.json) context.out(planText(plan, paint))
     const job =
@@ -132,6 +142,7 @@ async function write(
   if (!outcome.won) throw new CommandError(lostSentence(outcome.by, revision.parent))
   if (!flags.json) {
     context.out(planText(plan, paint))
+    if (firstSends.length > 0) context.out(firstSendsText(firstSends))
     context.out(paint.green(`applied as revision ${revision.revision}`))
   }
   const job = flags.wait ? await waitFor(context, door, outcome.offset, worksOf(plan), flags) : undefined

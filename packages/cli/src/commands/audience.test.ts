@@ -185,3 +185,32 @@ no     spend is at least 3        no value`)
     err: 'error: the profile-store: no audience "none" is judged',
   })
 })
+
+describe('a sync that sends those who are members already', () => {
+  const sync = (audience: string, existing: string) =>
+    `${documents}---\nkind: Sync\nid: first\nfrom: { audience: ${audience} }\nto: crm\nexisting: ${existing}\n`
+  const write = (text: string) => writeFileSync(join(folder, 'shop.yaml'), text)
+
+  test('is planned with how many, and applied only when that is said', async () => {
+    write(sync('buyers', 'send'))
+    const line = 'sync first begins, and sends crm the members buyers has already: 1204 people'
+    expect((await tributary('plan', '.')).out).toContain(line)
+    const refused = await tributary('apply', '.')
+    expect(refused.code).toBe(1)
+    expect(refused.err).toContain('nothing was written: more than 1000 people would be sent')
+    expect(refused.err).toContain(line)
+    expect((await tributary('apply', '.', '--send-existing', '1203')).code).toBe(1)
+    const applied = await tributary('apply', '.', '--send-existing', '1204')
+    expect([applied.code, applied.err]).toEqual([0, ''])
+    write(sync('buyers', 'send').replace('to: crm\nexisting', 'to: crm\non: [entered]\nexisting'))
+    expect((await tributary('plan', '.')).out).not.toContain('sync first begins')
+  })
+
+  test('of an audience that is new too nobody knows how many: it is asked all the same', async () => {
+    const others = '---\nkind: Audience\nid: others\nwhere: { event: Viewed }\n'
+    write(sync('others', 'send') + others)
+    expect((await tributary('apply', '.')).err).toContain('how many is not known yet')
+    write(sync('others', 'skip') + others)
+    expect((await tributary('apply', '.')).code).toBe(0)
+  })
+})

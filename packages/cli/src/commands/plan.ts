@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { heldRevision } from '@tributary/configuration'
+import { askFirstSends, firstSendsText } from '../askFirstSends.ts'
 import { askIdentityPlan, type IdentityPlanFlags } from '../askIdentityPlan.ts'
 import { loadRevisions } from '../configurationAccess.ts'
 import type { ConnectionFlags } from '../connections.ts'
@@ -46,6 +47,7 @@ async function plan(context: Context, dir: string, flags: Flags, open: OpenDoor)
     const held = heldRevision(await loadRevisions(door))
     const proposal = proposeFiles(context, dir, held, flags)
     const identity = await askIdentityPlan(context, proposal, flags)
+    const firstSends = await askFirstSends(context, proposal, held?.revision.documents ?? [])
     if (flags.out !== undefined) {
       const file: PlanFile = {
         format: PLAN_FORMAT,
@@ -56,10 +58,12 @@ async function plan(context: Context, dir: string, flags: Flags, open: OpenDoor)
       writeFileSync(resolve(context.cwd, flags.out), `${JSON.stringify(file, null, 2)}\n`)
     }
     const paint = createPaint(context.colour)
-    if (flags.json) context.out(JSON.stringify({ ...proposal.plan, ...(identity && { identity }) }, null, 2))
+    if (flags.json)
+      context.out(JSON.stringify({ ...proposal.plan, ...(identity && { identity }), firstSends }, null, 2))
     else {
       context.out(planText(proposal.plan, paint))
       if (identity) context.out(`\n${identityPlanText(identity, paint)}`)
+      if (firstSends.length > 0) context.out(`\n${firstSendsText(firstSends)}`)
     }
     if (proposal.plan.counts.refused > 0) return 1
     return proposal.plan.changes.length > 0 ? 2 : 0

@@ -250,6 +250,14 @@ class WorkspaceIndex {
             this.checkProfilePath(path, ['from', 'profile', 'paths', i], profileRoots),
           )),
       ...this.one('Destination', document.to, ['to']),
+      ...(document.existing === 'send' && 'profile' in document.from
+        ? [
+            {
+              path: ['existing'],
+              message: '`send` is for an audience: a sync of profiles sends each when it next changes',
+            },
+          ]
+        : []),
       ...(document.ignoreChangesFrom ?? []).flatMap((source, i) =>
         this.one('Source', source, ['ignoreChangesFrom', i]),
       ),

@@ -49,13 +49,10 @@ export const Sync = closed(
       }),
     ),
     existing: Type.Optional(
-      Type.Union(
-        [Type.Literal('skip'), Type.Literal('send', { notYet: 'sending those who are members already' })],
-        {
-          description:
-            'Whether those who are members already are sent when the sync begins. skip when not given.',
-        },
-      ),
+      Type.Union([Type.Literal('skip'), Type.Literal('send')], {
+        description:
+          'Whether those who are members already are sent when the sync begins, and those who are when its audience is made or widened. skip when not given.',
+      }),
     ),
     ignoreChangesFrom: Type.Optional(
       Type.Array(id('A source.'), {

@@ -18,13 +18,21 @@
  *      retention) is sent with what is known.
  *  Y4. The same records give the same deliveries with the same ids: no clock, no randomness.
  */
-import type { WorkspaceConfiguration } from '@tributary/configuration'
+import type { SyncDocument, WorkspaceConfiguration } from '@tributary/configuration'
 import { KEY_SEPARATOR, topics } from '@tributary/contracts'
 import { DeliveryRecord } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import type { Input, Processor, StepContext, TableSpec, Topology } from '@tributary/stream-runtime'
 import { jsonCodec } from '../jsonCodec.ts'
 import { type AudienceChange, type Change, type ProfileChange, changeOf } from './change.ts'
 import { deliveryOf } from './deliveryOf.ts'
+import {
+  advanceSweeps,
+  beginSweeps,
+  membershipNumberTable,
+  membershipTable,
+  noteMembership,
+  sweepTable,
+} from './existing.ts'
 import { type ProfileView, foldChange } from './profileView.ts'
 import { wants } from './wants.ts'
 
@@ -40,6 +48,8 @@ const viewTable: TableSpec<ProfileView> = {
 interface Waiting {
   readonly change: AudienceChange
   readonly createdTimeMs: number
+  /** The only sync it is for. */
+  readonly sync?: string
   /** Set by the first tick that meets it: the clock of the broker and that of ticks are not one. */
   readonly giveUpMs: number | null
 }
@@ -55,7 +65,13 @@ export function createSyncTopology(): Topology<WorkspaceConfiguration> {
   return {
     name: 'sync',
     inputs: [topics.profileChanges, topics.audienceChanges],
-    tables: [viewTable, waitingTable],
+    tables: [
+      viewTable,
+      waitingTable,
+      membershipTable,
+      membershipNumberTable,
+      sweepTable,
+    ] as TableSpec<unknown>[],
     metaLog: topics.syncState,
     create: () => new SyncProcessor(),
   }
@@ -67,13 +83,17 @@ function goneAt(version: string): ProfileView {
 
 class SyncProcessor implements Processor<WorkspaceConfiguration> {
   #workspace: WorkspaceConfiguration | undefined
+  /** Time of the newest input, ms since 1970. */
+  #nowMs = 0
 
   step(context: StepContext, input: Input<WorkspaceConfiguration>): void {
     switch (input.kind) {
       case 'configuration':
         this.#workspace = input.configuration.value
+        beginSweeps(context, input.configuration.value)
         return
       case 'record': {
+        this.#nowMs = Math.max(this.#nowMs, input.record.timestampMs)
         const change = changeOf(input.record)
         if (!change) return
         if (change.of === 'profile') this.#profileChanged(context, change, input.record.timestampMs)
@@ -81,10 +101,18 @@ class SyncProcessor implements Processor<WorkspaceConfiguration> {
         return
       }
       case 'tick':
+        this.#nowMs = Math.max(this.#nowMs, input.nowMs)
         this.#stopWaiting(context, input.nowMs)
         return
       case 'injected':
     }
+  }
+
+  endBatch(context: StepContext): void {
+    if (!this.#workspace) return
+    advanceSweeps(context, this.#workspace, (sync, change) => {
+      this.#deliverOrWait(context, change, this.#nowMs, sync)
+    })
   }
 
   #profileChanged(context: StepContext, change: ProfileChange, timestampMs: number): void {
@@ -101,13 +129,24 @@ class SyncProcessor implements Processor<WorkspaceConfiguration> {
   }
 
   #audienceChanged(context: StepContext, change: AudienceChange, timestampMs: number): void {
+    noteMembership(context, change.record)
+    if (this.#wanted(change)) this.#deliverOrWait(context, change, timestampMs)
+  }
+
+  /** Y1. `sync`: the only one that it is for. */
+  #deliverOrWait(
+    context: StepContext,
+    change: AudienceChange,
+    createdTimeMs: number,
+    sync?: SyncDocument,
+  ): void {
     const { profileId, version } = change.record
-    if (!this.#wanted(change)) return
     const view = context.table(viewTable).get(profileId)
-    if (view && view.version >= version) this.#deliver(context, change, view, timestampMs)
+    if (view && view.version >= version) this.#deliver(context, change, view, createdTimeMs, sync?.id)
     else {
       const key = [profileId, version, change.id].join(KEY_SEPARATOR)
-      context.table(waitingTable).put(key, { change, createdTimeMs: timestampMs, giveUpMs: null }) // Y1
+      const waiting = { change, createdTimeMs, giveUpMs: null, ...(sync && { sync: sync.id }) }
+      context.table(waitingTable).put(key, waiting)
     }
   }
 
@@ -116,9 +155,9 @@ class SyncProcessor implements Processor<WorkspaceConfiguration> {
     const waiting = context.table(waitingTable)
     const from = profileId + KEY_SEPARATOR
     const to = `${profileId}${KEY_SEPARATOR}${version}${KEY_SEPARATOR}~`
-    for (const [key, { change, createdTimeMs }] of Array.from(waiting.range(from, to))) {
+    for (const [key, { change, createdTimeMs, sync }] of Array.from(waiting.range(from, to))) {
       waiting.delete(key)
-      this.#deliver(context, change, view, createdTimeMs)
+      this.#deliver(context, change, view, createdTimeMs, sync)
     }
   }
 
@@ -130,7 +169,7 @@ class SyncProcessor implements Processor<WorkspaceConfiguration> {
       else if (row.giveUpMs <= nowMs) {
         waiting.delete(key)
         const view = context.table(viewTable).get(row.change.record.profileId)
-        this.#deliver(context, row.change, view, row.createdTimeMs)
+        this.#deliver(context, row.change, view, row.createdTimeMs, row.sync)
       }
     }
   }
@@ -139,11 +178,18 @@ class SyncProcessor implements Processor<WorkspaceConfiguration> {
     return [...(this.#workspace?.syncs.values() ?? [])].some((sync) => wants(sync, change))
   }
 
-  #deliver(context: StepContext, change: Change, view: ProfileView | undefined, createdTimeMs: number): void {
+  /** `only`: the sync that it is for; all that want it when not given. */
+  #deliver(
+    context: StepContext,
+    change: Change,
+    view: ProfileView | undefined,
+    createdTimeMs: number,
+    only?: string,
+  ): void {
     const workspace = this.#workspace
     if (!workspace) return
     for (const sync of workspace.syncs.values()) {
-      if (!wants(sync, change)) continue
+      if (only === undefined ? !wants(sync, change) : sync.id !== only) continue
       const delivery = deliveryOf(sync, change, view, workspace, createdTimeMs)
       context.send({
         topic: topics.deliveries,
