@@ -11,6 +11,8 @@ import { type TaskOnLmdb, openTaskOnLmdb } from './taskOnLmdb.ts'
 export interface ResolverOnLmdb extends Pick<TaskOnLmdb, 'takeLongestBatchMs' | 'size' | 'close'> {
   /** Resolves evidence and stores what came of it; gives what that sent. */
   feed(evidence: readonly Uint8Array[]): readonly OutputRecord[]
+  /** The same of evidence about strangers, quickly. */
+  load(evidence: readonly Uint8Array[]): readonly OutputRecord[]
   rows(): ReadIdentityRows
 }
 
@@ -28,6 +30,7 @@ export async function openResolverOnLmdb(
   return {
     ...task,
     feed: (evidence) => task.feed(topics.evidence, evidence),
+    load: (evidence) => task.load(topics.evidence, evidence),
     rows: () => readIdentityRows(task.view()),
   }
 }

@@ -13,7 +13,7 @@ import type { LogRecord } from './ports/log.ts'
 import type { ReadableRows, RowChange } from './ports/store.ts'
 import type { OutputRecord, StepContext, Table, TableSpec, Topology } from './processor.ts'
 import { routeOutput } from './routeOutput.ts'
-import { FLOOR_PREFIX, META_KEY, rowKey, tableEnd, tableStart } from './rowKey.ts'
+import { FLOOR_PREFIX, META_KEY, tableEnd, tableStart } from './rowKey.ts'
 import type { ChangedRow } from './tableBuffer.ts'
 import { encodeMeta, sequenceKey, type TaskMeta } from './taskMeta.ts'
 
@@ -121,11 +121,10 @@ export class Batch implements StepContext {
     const rows: RowChange[] = []
     for (const [spec, key] of floors)
       changeLog.push(this.#logRecord(spec.changeLog, `${FLOOR_PREFIX}${spec.name}`, Buffer.from(key)))
-    for (const { spec, key: ofTable, value } of changed) {
-      const key = rowKey(spec.name, ofTable)
-      rows.push({ key, value })
-      if (!(value === null && underFloor(floors, spec, ofTable)))
-        changeLog.push(this.#logRecord(spec.changeLog, key, value))
+    for (const { spec, key, row, value } of changed) {
+      rows.push({ key: row, value })
+      if (!(value === null && underFloor(floors, spec, key)))
+        changeLog.push(this.#logRecord(spec.changeLog, row, value))
     }
     const encodedMeta = encodeMeta(meta)
     changeLog.push(this.#logRecord(topology.metaLog, META_KEY, encodedMeta))
@@ -144,8 +143,8 @@ export class Batch implements StepContext {
   #floors(changed: readonly ChangedRow[]): Map<TableSpec<unknown>, string> {
     const floors = new Map<TableSpec<unknown>, string>()
     const deleted = new Set<string>()
-    for (const { spec, key, value } of changed)
-      if (value === null && spec.changeLog.cleanUp === 'delete') deleted.add(rowKey(spec.name, key))
+    for (const { spec, row, value } of changed)
+      if (value === null && spec.changeLog.cleanUp === 'delete') deleted.add(row)
     if (deleted.size === 0) return floors
     for (const spec of new Set(changed.map((each) => each.spec))) {
       const from = tableStart(spec.name)

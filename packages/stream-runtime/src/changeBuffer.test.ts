@@ -3,14 +3,25 @@ import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { ChangeBuffer } from './changeBuffer.ts'
 import type { TableSpec } from './processor.ts'
+import { rowNames } from './rowKey.ts'
+import { sortKeys } from './sortedKeys.ts'
 import { createMemoryStore, textCodec } from './testing/index.ts'
+import { viewStore } from './viewStore.ts'
 
 const table: TableSpec<string> = { name: 'rows', changeLog: topics.fragments, codec: textCodec }
 const other: TableSpec<string> = { name: 'other', changeLog: topics.fragments, codec: textCodec }
 
 const key = fc.constantFrom('a', 'b', 'c', 'é', '￿', '\u{1F600}', '')
 
-test('a buffer over a store answers like one map that has all changes in it', () => {
+const family = { name: 'together', letter: 'a' }
+const inFamily: TableSpec<string> = { ...table, family }
+const sibling: TableSpec<string> = { ...other, family: { ...family, letter: 'b' } }
+
+test.each([
+  ['of its own', table, other],
+  ['in a family', inFamily, sibling],
+])('a buffer over a store answers like one map that has all changes in it: a table %s', (_, spec, beside) => {
+  const names = rowNames(spec)
   fc.assert(
     fc.property(
       fc.dictionary(key, fc.string()),
@@ -25,13 +36,14 @@ test('a buffer over a store answers like one map that has all changes in it', ()
       (stored, changes, from, to) => {
         const store = createMemoryStore()
         const rows = Object.entries(stored).map(([each, value]) => ({
-          key: `rows/${each}`,
+          key: names.row(each),
           value: Buffer.from(value),
         }))
-        rows.push({ key: 'other/b', value: Buffer.from('not ours') })
+        rows.push({ key: rowNames(beside).row('b'), value: Buffer.from('not ours') })
         store.write({ rows, ends: new Map(), asOfMs: 0 })
         const buffer = new ChangeBuffer(store)
-        const subject = buffer.table(table)
+        const subject = buffer.table(spec)
+        buffer.table(beside).put('c', 'not ours')
         const model = new Map(Object.entries(stored))
         for (const change of changes) {
           if (change.op === 'put') {
@@ -51,20 +63,23 @@ test('a buffer over a store answers like one map that has all changes in it', ()
         expect([...subject.range(from, to)]).toEqual(wanted)
         expect([...subject.range(from, to, 1)]).toEqual(wanted.slice(0, 1))
         // B1: the store has seen nothing; what is handed over makes it equal to the model.
-        for (const changed of buffer.changed())
-          store.write({
-            rows: [{ key: `rows/${changed.key}`, value: changed.value }],
-            ends: new Map(),
-            asOfMs: 0,
-          })
-        const after = [...store.range('rows/', 'rows0')].map(([row, value]) => [
-          row.slice(5),
-          Buffer.from(value).toString(),
-        ])
-        expect(new Map(after as [string, string][])).toEqual(model)
+        const all = buffer.changed()
+        expect(all.map(({ row }) => row)).toEqual(sortKeys(all.map(({ row }) => row)))
+        store.write({
+          rows: all.map(({ row, value }) => ({ key: row, value })),
+          ends: new Map(),
+          asOfMs: 0,
+        })
+        const view = viewStore(store, { name: 'test', tables: [spec, beside] as TableSpec<unknown>[] }, 0)
+        expect(new Map(view.table(spec).range('', '\u{10FFFF}'))).toEqual(model)
+        expect([...view.table(spec).range('', '\u{10FFFF}', 2)]).toHaveLength(Math.min(2, model.size))
       },
     ),
   )
+})
+
+test('a key that holds what ends the keys of a family is refused', () => {
+  expect(() => new ChangeBuffer(createMemoryStore()).table(inFamily).put('a\0', 'x')).toThrow('character 0')
 })
 
 test('rows of other tables are never seen', () => {

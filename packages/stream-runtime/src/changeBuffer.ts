@@ -8,7 +8,7 @@
  */
 import type { Table, TableSpec } from './processor.ts'
 import type { ReadableRows } from './ports/store.ts'
-import { tableStart } from './rowKey.ts'
+import { sortKeys } from './sortedKeys.ts'
 import { type ChangedRow, TableBuffer } from './tableBuffer.ts'
 
 export class ChangeBuffer {
@@ -28,15 +28,14 @@ export class ChangeBuffer {
   /** The same table at each call with a spec of that name. */
   table<V>(spec: TableSpec<V>): Table<V> {
     let table = this.#tables.get(spec.name)
-    if (!table)
-      this.#tables.set(spec.name, (table = new TableBuffer(spec as TableSpec<unknown>, this.#store)))
+    if (!table) this.#tables.set(spec.name, (table = new TableBuffer<unknown>(spec, this.#store)))
     return table as Table<unknown> as Table<V>
   }
 
-  /** Every changed row, in the order of the keys: the same changes give the same records. */
+  /** Every changed row, in the order of the store's keys: the same changes give the same records. */
   changed(): ChangedRow[] {
-    return [...this.#tables]
-      .sort(([a], [b]) => (tableStart(a) < tableStart(b) ? -1 : 1))
-      .flatMap(([, table]) => table.changed())
+    const changed = new Map<string, () => ChangedRow>()
+    for (const table of this.#tables.values()) table.addChanged(changed)
+    return sortKeys([...changed.keys()]).map((row) => changed.get(row)!())
   }
 }

@@ -61,6 +61,12 @@ export interface TableSpec<V> {
   readonly name: string
   /** Co-partitioned with the inputs. */
   readonly changeLog: TopicSpec
+  /**
+   * Tables of one family lie together: rows of the same or neighbouring keys are in one page, whatever their table,
+   * which is what a random read or write costs. Walking over one of them steps over the rows of the others. The
+   * letter is the table's in its family; the change log must be compacted.
+   */
+  readonly family?: { readonly name: string; readonly letter: string }
   readonly codec: Codec<V>
 }
 

@@ -1,7 +1,10 @@
 /**
- * Keys of rows in the store and in the change logs: `<table>/<row key>`. Keys that begin with "!" are the runtime's
- * own; no table's name may.
+ * Keys of rows in the store and in the change logs: `<table>/<row key>`, or for a table of a family
+ * `<family>/<row key>\0<letter>`, so that the family's rows of one row key lie side by side. Keys that begin with "!"
+ * are the runtime's own; no table's name may.
  */
+import type { TableSpec } from './processor.ts'
+
 /** The task's meta: in the meta log only. */
 export const META_KEY = '!meta'
 /** First record of an incarnation in each of its change logs. */
@@ -21,6 +24,35 @@ export function checkTableName(name: string): void {
 
 export function rowKey(table: string, key: string): string {
   return `${table}/${key}`
+}
+
+/** Between the key of a row and the letter of its table; less than any character a key may hold. */
+export const END_OF_KEY = '\0'
+
+type Named = Pick<TableSpec<never>, 'name' | 'family'>
+
+/** How the rows of one table are called. */
+export interface RowNames {
+  row(key: string): string
+  /** The key of a row between two rows of the table; undefined for a row of another table of its family. */
+  keyOf(row: string): string | undefined
+  /** Where the rows with keys from `key` on begin. */
+  from(key: string): string
+}
+
+export function rowNames({ name, family }: Named): RowNames {
+  const prefix = rowKey(family?.name ?? name, '')
+  const start = prefix.length
+  if (!family) {
+    const row = (key: string): string => prefix + key
+    return { row, keyOf: (each) => each.slice(start), from: row }
+  }
+  const suffix = END_OF_KEY + family.letter
+  return {
+    row: (key) => prefix + key + suffix,
+    keyOf: (row) => (row.endsWith(suffix) ? row.slice(start, -suffix.length) : undefined),
+    from: (key) => prefix + key,
+  }
 }
 
 /** Key of the row with the empty key: no row of the table comes before it. */

@@ -1,14 +1,15 @@
 import type { ReadableRows } from './ports/store.ts'
 import type { Table, TableSpec } from './processor.ts'
 import { compareKeys } from './compareKeys.ts'
-import { MAX_ROW_KEY_BYTES, rowKey } from './rowKey.ts'
-import { SortedKeys, sortKeys } from './sortedKeys.ts'
+import { END_OF_KEY, MAX_ROW_KEY_BYTES, type RowNames, rowNames } from './rowKey.ts'
+import { SortedKeys } from './sortedKeys.ts'
 
 /** One changed row, encoded. */
 export interface ChangedRow {
   readonly spec: TableSpec<unknown>
-  /** Of the row in its table. */
+  /** Of the row in its table, and in the store. */
   readonly key: string
+  readonly row: string
   /** Null deletes. */
   readonly value: Uint8Array | null
 }
@@ -16,6 +17,7 @@ export interface ChangedRow {
 /** What the steps of one batch change in one table (invariants: changeBuffer.ts). Undefined stands for no row. */
 export class TableBuffer<V> implements Table<V> {
   readonly #spec: TableSpec<V>
+  readonly #names: RowNames
   readonly #store: ReadableRows
   readonly #changes = new Map<string, V | undefined>()
   /** Rows read in this batch, decoded: a hot row is decoded once. */
@@ -24,6 +26,7 @@ export class TableBuffer<V> implements Table<V> {
 
   constructor(spec: TableSpec<V>, store: ReadableRows) {
     this.#spec = spec
+    this.#names = rowNames(spec)
     this.#store = store
   }
 
@@ -44,6 +47,8 @@ export class TableBuffer<V> implements Table<V> {
     // A row key is at most four times as long in bytes: measure only when it could be too long.
     if (key.length > MAX_ROW_KEY_BYTES / 4 && Buffer.byteLength(key) > MAX_ROW_KEY_BYTES)
       throw new RangeError(`table ${name}: a row key of more than ${MAX_ROW_KEY_BYTES} bytes`)
+    if (this.#spec.family && key.includes(END_OF_KEY))
+      throw new RangeError(`table ${name}: a row key holds the character 0`)
     this.#change(key, value)
   }
 
@@ -61,19 +66,24 @@ export class TableBuffer<V> implements Table<V> {
     }
   }
 
-  /** In the order of the keys: the same changes give the same records. */
-  changed(): ChangedRow[] {
+  /** Every changed row by its key in the store, with what encodes it. */
+  addChanged(changed: Map<string, () => ChangedRow>): void {
     const spec = this.#spec as TableSpec<unknown>
-    return sortKeys([...this.#changes.keys()]).map((key) => {
-      const value = this.#changes.get(key)
-      return { spec, key, value: value === undefined ? null : spec.codec.encode(value) }
-    })
+    for (const [key, value] of this.#changes) {
+      const row = this.#names.row(key)
+      changed.set(row, () => ({
+        spec,
+        key,
+        row,
+        value: value === undefined ? null : spec.codec.encode(value),
+      }))
+    }
   }
 
   #committed(key: string): V | undefined {
     const known = this.#read.get(key)
     if (known !== undefined || this.#read.has(key)) return known
-    const bytes = this.#store.get(rowKey(this.#spec.name, key))
+    const bytes = this.#store.get(this.#names.row(key))
     const value = bytes === undefined ? undefined : this.#spec.codec.decode(bytes)
     this.#read.set(key, value)
     return value
@@ -86,20 +96,20 @@ export class TableBuffer<V> implements Table<V> {
 
   /** Committed rows and changes side by side in key order; a change hides the row of the same key. */
   *#merged(from: string, to: string): Iterable<readonly [string, V]> {
-    const { name, codec } = this.#spec
-    const prefix = name.length + 1
+    const names = this.#names
     // The changes of this moment: a step may change rows while it walks over them.
     const changed = this.#changes.size === 0 ? [] : this.#sorted.range(from, to)
     let next = 0
-    for (const [row, bytes] of this.#store.range(rowKey(name, from), rowKey(name, to))) {
-      const key = row.slice(prefix)
+    for (const [row, bytes] of this.#store.range(names.from(from), names.from(to))) {
+      const key = names.keyOf(row)
+      if (key === undefined) continue
       while (next < changed.length && compareKeys(changed[next]!, key) < 0)
         yield* this.#present(changed[next++]!)
       if (changed[next] === key) next++
       if (this.#changes.has(key)) yield* this.#present(key)
       else {
         let value = this.#read.get(key)
-        if (value === undefined) this.#read.set(key, (value = codec.decode(bytes)))
+        if (value === undefined) this.#read.set(key, (value = this.#spec.codec.decode(bytes)))
         yield [key, value]
       }
     }

@@ -1,6 +1,6 @@
 import type { ReadableRows } from './ports/store.ts'
 import type { ReadTable, StateView, TableSpec, Topology } from './processor.ts'
-import { rowKey } from './rowKey.ts'
+import { rowNames } from './rowKey.ts'
 
 /** The committed state of one task. Rows are decoded at each read. */
 export function viewStore(
@@ -13,15 +13,21 @@ export function viewStore(
     table<V>(spec: TableSpec<V>): ReadTable<V> {
       if (!topology.tables.some((each) => each.name === spec.name))
         throw new TypeError(`topology ${topology.name} has no table "${spec.name}"`)
-      const prefix = spec.name.length + 1
+      const names = rowNames(spec)
       return {
         get(key) {
-          const bytes = store.get(rowKey(spec.name, key))
+          const bytes = store.get(names.row(key))
           return bytes === undefined ? undefined : spec.codec.decode(bytes)
         },
-        *range(from, to, limit) {
-          for (const [row, bytes] of store.range(rowKey(spec.name, from), rowKey(spec.name, to), limit))
-            yield [row.slice(prefix), spec.codec.decode(bytes)]
+        *range(from, to, limit = Infinity) {
+          let left = limit
+          if (left <= 0) return
+          for (const [row, bytes] of store.range(names.from(from), names.from(to))) {
+            const key = names.keyOf(row)
+            if (key === undefined) continue
+            yield [key, spec.codec.decode(bytes)]
+            if (--left <= 0) return
+          }
         },
       }
     },

@@ -19,7 +19,7 @@ export const evidenceClasses = ['co-occurrence', 'identify', 'alias', 'join'] as
 export type EvidenceClass = (typeof evidenceClasses)[number]
 
 export interface Evidence {
-  /** Hash of the sorted identifier ids, class and source. */
+  /** Hash of the sorted identifier ids, class and source, begun like the first of the ids (extractEvidence.ts). */
   readonly id: string
   readonly class: EvidenceClass
   readonly sourceId: string

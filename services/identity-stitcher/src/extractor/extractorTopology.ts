@@ -7,7 +7,7 @@
  *  X3. An event that erases is an erasure and no evidence. What its anchor was seen with is sent on again when it is seen
  *      again after that: the resolver has forgotten it.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { topics } from '@tributary/contracts'
 import { type Event, EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
@@ -40,7 +40,7 @@ export interface ExtractorObserver {
 
 /** 128 bits are enough to tell sets apart; the ids that go in are keyed hashes already. */
 export function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+  return hash('sha256', text).slice(0, 32)
 }
 
 export function extractorTopology(observer: ExtractorObserver): Topology {

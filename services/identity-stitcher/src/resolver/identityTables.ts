@@ -40,6 +40,8 @@ import {
 import { protobufCodec } from '../protobufCodec.ts'
 
 const changeLog = topics.evidenceState
+/** What is about one identifier lies together: new evidence then touches one page for each of its members. */
+const family = (letter: string) => ({ name: 'identity', letter })
 
 const standings = {
   linked: StandingMessage.STANDING_LINKED,
@@ -71,6 +73,7 @@ const walkTable: TableSpec<WalkRow> = { name: 'walk', changeLog, codec: protobuf
 export const identifiersTable: TableSpec<IdentifierRow> = {
   name: 'identifiers',
   changeLog,
+  family: family('i'),
   codec: protobufCodec(IdentifierState, {
     to: (row) => ({
       ...row,
@@ -93,6 +96,7 @@ export const identifiersTable: TableSpec<IdentifierRow> = {
 const evidenceTable: TableSpec<EvidenceRow> = {
   name: 'evidence',
   changeLog,
+  family: family('e'),
   codec: protobufCodec(EvidenceState, {
     to: ({ retracted, ...evidence }) => ({ evidence: evidenceMessage(evidence), retracted }),
     from: (message) => ({
@@ -105,6 +109,7 @@ const evidenceTable: TableSpec<EvidenceRow> = {
 const factsTable: TableSpec<Fact> = {
   name: 'facts',
   changeLog,
+  family: family('f'),
   codec: protobufCodec(FactMessage, {
     to: factMessage,
     from: (message) => present(factFrom(message), 'a kind of fact'),
@@ -114,12 +119,14 @@ const factsTable: TableSpec<Fact> = {
 const conflictsTable: TableSpec<Conflict> = {
   name: 'conflicts',
   changeLog,
+  family: family('c'),
   codec: protobufCodec(ConflictState, { to: conflictMessage, from: conflictFrom }),
 }
 
 const clustersTable: TableSpec<ClusterRow> = {
   name: 'clusters',
   changeLog,
+  family: family('k'),
   codec: protobufCodec(ClusterState, {
     to: (row) => ({
       counts: { ...row.counts },
@@ -136,9 +143,9 @@ const clustersTable: TableSpec<ClusterRow> = {
   }),
 }
 
-const evidenceOfTable = indexTable('evidenceOf')
-const factsOfTable = indexTable('factsOf')
-const membersOfTable = indexTable('membersOf')
+const evidenceOfTable = indexTable('evidenceOf', 'o')
+const factsOfTable = indexTable('factsOf', 'a')
+const membersOfTable = indexTable('membersOf', 'm')
 
 export const resolverTables = [
   rulesTable,
@@ -185,9 +192,9 @@ export function readIdentityRows(view: StateView): ReadIdentityRows {
 }
 
 /** An index says all in its key; the value is one byte, because an empty value reads like a deletion in some tools. */
-function indexTable(name: string): TableSpec<true> {
+function indexTable(name: string, letter: string): TableSpec<true> {
   const there = Uint8Array.of(1)
-  return { name, changeLog, codec: { encode: () => there, decode: () => true } }
+  return { name, changeLog, family: family(letter), codec: { encode: () => there, decode: () => true } }
 }
 
 function sharedByFactMessage(shared: IdentifierRow['sharedByFact']): SharedByFact {
