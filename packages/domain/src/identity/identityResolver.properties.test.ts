@@ -367,8 +367,43 @@ describe('a change of the rules', () => {
         const inputs = [...program.inputs.slice(0, half), change, ...program.inputs.slice(half)]
         expect(stateOf(it)).toEqual(oracleOf({ ...program, inputs }))
         expect(followed(it)).toEqual(stateOf(it).profiles)
+        expectKeptAsRecomputed(it)
       }),
-      { numRuns: 400 },
+      { numRuns: 1_000 },
+    )
+  })
+
+  test('that comes while another is carried out ends where resolving everything at once ends', () => {
+    fc.assert(
+      fc.property(
+        arbitraryProgram,
+        arbitraryRules,
+        arbitraryRules,
+        fc.nat(12),
+        (program, one, two, walked) => {
+          const it = createScenario(program.rules)
+          const changes = [one, two].map((rules, index): ResolverInput => ({
+            kind: 'rules',
+            rules: { ...rules, hash: `${index}` },
+            configOffset: 9 + index,
+          }))
+          const half = Math.floor(program.inputs.length / 2)
+          for (const input of program.inputs.slice(0, half)) it.feed(input)
+          it.begin(changes[0]!)
+          for (let n = 0; n < walked; n++) it.walk(1)
+          it.begin(changes[1]!)
+          for (const input of program.inputs.slice(half)) {
+            it.begin(input)
+            it.walk(1)
+          }
+          while (it.resolver.isWalking()) it.walk(2)
+          const inputs = [...program.inputs.slice(0, half), ...changes, ...program.inputs.slice(half)]
+          expect(stateOf(it)).toEqual(oracleOf({ ...program, inputs }))
+          expect(followed(it)).toEqual(stateOf(it).profiles)
+          expectKeptAsRecomputed(it)
+        },
+      ),
+      { numRuns: 1_000 },
     )
   })
 })

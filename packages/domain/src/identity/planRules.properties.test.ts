@@ -56,38 +56,49 @@ function sizes(it: Scenario): readonly number[] {
   return [...found.values()].sort((a, b) => b - a)
 }
 
+/** An earlier change that has been carried out for some identifiers, or for none, when the next one is planned. */
+const halfway = fc.record({ rules: arbitraryRules, walked: fc.nat(12) })
+
 const programs = fc.oneof(arbitraryProgram, arbitraryStream)
 
 describe('a plan of changed rules', () => {
   test('says what carrying the change out then does, move by move', () => {
     fc.assert(
-      fc.property(programs, arbitraryRules, fc.integer({ min: 1, max: 20 }), (program, rules, steps) => {
-        const it = createScenario(program.rules)
-        for (const input of program.inputs) it.feed(input)
-        const before = { sizes: sizes(it), conflicts: it.conflicts().length, known: it.sent.length }
-        const standings = new Map(
-          [...it.rows.identifiers.range('', '~')].map(([id, row]) => [id, row.standing]),
-        )
-        const plan = planOf(it, rules)
+      fc.property(
+        programs,
+        halfway,
+        arbitraryRules,
+        fc.integer({ min: 1, max: 20 }),
+        (program, other, rules, steps) => {
+          const it = createScenario(program.rules)
+          for (const input of program.inputs) it.feed(input)
+          if (other.walked > 0) it.begin({ kind: 'rules', rules: other.rules, configOffset: 98 })
+          for (let n = 1; n < other.walked; n++) it.walk(1)
+          const before = { sizes: sizes(it), conflicts: it.conflicts().length, known: it.sent.length }
+          const standings = new Map(
+            [...it.rows.identifiers.range('', '~')].map(([id, row]) => [id, row.standing]),
+          )
+          const plan = planOf(it, rules)
 
-        it.begin({ kind: 'rules', rules, configOffset: 99 })
-        while (it.resolver.isWalking()) it.walk(steps)
-        expect(plannedBy(plan)).toEqual(doneBy(it.sent.slice(before.known)))
-        for (const { into, members } of Object.values(plan.samples).flat())
-          expect(members.map(({ id }) => it.profile(id))).toEqual(members.map(() => textOf(into)))
-        expect(plan.lookedAt).toBe(standings.size)
-        expect(plan.conflicts).toEqual({ before: before.conflicts, after: it.conflicts().length })
-        expect([plan.largest.before?.identifiers, plan.largest.after?.identifiers]).toEqual([
-          before.sizes[0],
-          sizes(it)[0],
-        ])
-        const changed = [...it.rows.identifiers.range('', '~')]
-          .filter(([id, row]) => row.standing !== standings.get(id))
-          .map(([id, row]) => `${standings.get(id)} → ${row.standing}`)
-        expect(
-          [...plan.standings].flatMap(([change, n]) => Array.from({ length: n }, () => change)).sort(),
-        ).toEqual(changed.sort())
-      }),
+          it.begin({ kind: 'rules', rules, configOffset: 99 })
+          while (it.resolver.isWalking()) it.walk(steps)
+          expect(plannedBy(plan)).toEqual(doneBy(it.sent.slice(before.known)))
+          for (const { into, members } of Object.values(plan.samples).flat())
+            expect(members.map(({ id }) => it.profile(id))).toEqual(members.map(() => textOf(into)))
+          expect(plan.lookedAt).toBe(standings.size)
+          expect(plan.conflicts).toEqual({ before: before.conflicts, after: it.conflicts().length })
+          expect([plan.largest.before?.identifiers, plan.largest.after?.identifiers]).toEqual([
+            before.sizes[0],
+            sizes(it)[0],
+          ])
+          const changed = [...it.rows.identifiers.range('', '~')]
+            .filter(([id, row]) => row.standing !== standings.get(id))
+            .map(([id, row]) => `${standings.get(id)} → ${row.standing}`)
+          expect(
+            [...plan.standings].flatMap(([change, n]) => Array.from({ length: n }, () => change)).sort(),
+          ).toEqual(changed.sort())
+        },
+      ),
       { numRuns: 2_000 },
     )
   })

@@ -45,20 +45,29 @@ const factInput = (index: number, retractable: readonly string[]): fc.Arbitrary<
   return made.map((each) => ({ kind: 'fact', fact: each }))
 }
 
+/** Limits, and when a type is shared: of the strong types and of the weak ones apart, and all may be without. */
+const arbitraryLimits = fc.record({
+  strong: fc.integer({ min: 0, max: 2 }),
+  email: fc.integer({ min: 0, max: 3 }),
+  other: fc.integer({ min: 0, max: 3 }),
+})
+
+/** Changes of every sort that is carried out live: limits, sharedAfter, owner policy, blocked values. */
 export const arbitraryRules: fc.Arbitrary<ResolverRules> = fc
   .record({
-    sharedAfter: fc.integer({ min: 0, max: 3 }),
-    maxWeak: fc.integer({ min: 0, max: 3 }),
+    sharedAfter: arbitraryLimits,
+    max: arbitraryLimits,
     owner: fc.constantFrom('first' as const, 'nobody' as const),
     blocked: fc.uniqueArray(name, { maxLength: 2 }),
   })
-  .map(({ sharedAfter, maxWeak, owner, blocked }) => ({
-    types: scenarioRules.types.map((each) =>
-      each.strong ? each : { ...each, sharedAfter, maxPerProfile: maxWeak },
-    ),
+  .map(({ sharedAfter, max, owner, blocked }) => ({
+    types: scenarioRules.types.map((each) => {
+      const of = each.strong ? 'strong' : each.type === 'email' ? 'email' : 'other'
+      return { ...each, maxPerProfile: max[of], ...(!each.strong && { sharedAfter: sharedAfter[of] }) }
+    }),
     owner,
     blocked: blocked.map(member),
-    hash: JSON.stringify([sharedAfter, maxWeak, owner, blocked]),
+    hash: JSON.stringify([sharedAfter, max, owner, blocked]),
   }))
 
 const rulesInput = (index: number): fc.Arbitrary<ResolverInput> =>
