@@ -2,14 +2,14 @@ import { describe, expect, test } from '@jest/globals'
 import { type IdentityChangeRecord, topics } from '@tributary/contracts'
 import { Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { JobRecord, JobState } from '@tributary/contracts/generated/tributary/job/v1/control'
-import { type Resolution, defaultResolverRules } from '@tributary/domain'
-import { resolveAll } from '@tributary/domain/testing'
+import { type Resolution, type ResolverRules, defaultResolverRules } from '@tributary/domain'
+import { type ResolverInput, resolveAll } from '@tributary/domain/testing'
 import type { OutputRecord } from '@tributary/stream-runtime'
 import { createProcessorDriver } from '@tributary/stream-runtime/testing'
 import { EvidenceRecord, FactRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import fc from 'fast-check'
-import { evidenceFrom } from '../evidenceMessages.ts'
-import { erasureRecord, evidenceRecord, factRecord, idOf, rulesRecord } from '../testing/records.ts'
+import { evidenceFrom, rulesFrom } from '../evidenceMessages.ts'
+import { erasureRecord, evidenceRecord, factRecord, idOf, memberOf, rulesRecord } from '../testing/records.ts'
 import { identityRows } from './identityTables.ts'
 import { WALKED_PER_BATCH, resolverTopology } from './resolverTopology.ts'
 import { type WalkProgress, isWorthTelling, walkTotal } from './tellWalk.ts'
@@ -30,6 +30,13 @@ function start() {
     return driver.endBatch()
   }
   return { driver, feed, resolutions, passedOver, walked }
+}
+
+/** What a change of the rules says of weak identifiers. */
+type Changed = Pick<ResolverRules, 'owner'> & {
+  readonly sharedAfter: number
+  readonly maxPerProfile: number
+  readonly blocked: readonly string[]
 }
 
 function progressIn(sent: readonly OutputRecord[]) {
@@ -236,7 +243,7 @@ test('an identifier found to be shared is said in the public change', () => {
   expect(resolutions.at(-1)!.becameShared).toEqual(shared)
 })
 
-test('over the task’s tables, in any batches and with restarts, it resolves as the oracle does', () => {
+test('over the task’s tables, in any batches, with restarts and changes of rules, it resolves as the oracle does', () => {
   const names = ['u1', 'u2', 'u3', 'e1', 'e2', 'a1', 'a2', 'a3']
   const step = fc.oneof(
     fc.record({
@@ -244,7 +251,24 @@ test('over the task’s tables, in any batches and with restarts, it resolves as
       timeMs: fc.nat(9),
     }),
     fc.constantFrom('batch' as const, 'restart' as const),
+    fc.record({
+      sharedAfter: fc.integer({ min: 0, max: 3 }),
+      maxPerProfile: fc.integer({ min: 0, max: 3 }),
+      owner: fc.constantFrom('first' as const, 'nobody' as const),
+      blocked: fc.uniqueArray(fc.constantFrom(...names), { maxLength: 2 }),
+    }),
   )
+  const rulesFor = (
+    { sharedAfter, maxPerProfile, owner, blocked }: Changed,
+    hash: string,
+  ): ResolverRules => ({
+    types: defaultResolverRules.types.map((each) =>
+      each.strong ? each : { ...each, sharedAfter, maxPerProfile },
+    ),
+    owner,
+    blocked: blocked.map(memberOf),
+    hash,
+  })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
       const { driver } = start()
@@ -255,14 +279,25 @@ test('over the task’s tables, in any batches and with restarts, it resolves as
           driver.endBatch()
           driver.restart()
         } else {
-          records.push(evidenceRecord(each.set, each.timeMs))
+          const at = records.length
+          records.push(
+            'set' in each ? evidenceRecord(each.set, each.timeMs) : rulesRecord(rulesFor(each, `${at}`), at),
+          )
           driver.record(topics.evidence, { value: records.at(-1)! })
         }
       }
       driver.endBatch()
       const oracle = resolveAll(
-        records.flatMap((value) => {
+        records.flatMap((value): readonly ResolverInput[] => {
           const said = EvidenceRecord.decode(value).record
+          if (said?.$case === 'rules')
+            return [
+              {
+                kind: 'rules' as const,
+                rules: rulesFrom(said.value),
+                configOffset: said.value.configOffset,
+              },
+            ]
           const evidence = said?.$case === 'evidence' ? evidenceFrom(said.value) : undefined
           return evidence ? [{ kind: 'evidence' as const, evidence }] : []
         }),
