@@ -273,6 +273,28 @@ map: {time: {path: at, zone: Europe/Pari}, identifiers: {email: mail}}
 
 const references: Golden[] = [
   {
+    name: 'a topic for a subscriber: what it may see is chosen, and by one sync',
+    yaml: `kind: Destination
+id: t
+kafka: {topic: crm.people}
+---
+kind: Sync
+id: a
+from: {profile: {}}
+to: t
+---
+kind: Sync
+id: b
+from: {profile: {}}
+to: t
+fields: {plan: traits.plan}
+`,
+    problems: [
+      'shop.yaml:19:1: a sync to a Kafka topic needs `fields`: what its subscriber may see',
+      'shop.yaml:27:5: `t` already holds what the sync `a` shows: one topic, one sync',
+    ],
+  },
+  {
     name: 'what is not there',
     yaml: `kind: Audience
 id: big

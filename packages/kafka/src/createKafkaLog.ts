@@ -22,7 +22,8 @@ export function createKafkaLog(kafka: Kafka, { topicPrefix }: KafkaLogOptions): 
   const fetcher = new PartitionFetcher(kafka)
   const offsets = kafka.cluster()
   return {
-    openSession: (transactionalId) => openKafkaSession(kafka, { transactionalId, topicPrefix }),
+    openSession: (transactionalId) =>
+      openKafkaSession(kafka, { transactionalId, nameOf: (spec) => topicName(topicPrefix, spec) }),
     async *read(spec, partition, from, until, signal) {
       const topic = topicName(topicPrefix, spec)
       try {

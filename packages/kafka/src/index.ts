@@ -17,6 +17,7 @@ export {
 export * from './createAdmin.ts'
 export { createOwnerMap, type OwnerMap, type OwnerMapOptions, type PartitionOwner } from './ownerMap.ts'
 export { type FollowedTopic, followTopic, type FollowTopicOptions } from './followTopic.ts'
+export { type FencedProducer, type FencedRecord, openFencedProducer } from './fencedProducer.ts'
 export { KafkaFault, type KafkaFaultCode } from './kafkaFault.ts'
 export type { PartitionOffsets } from './listOffsets.ts'
 export {

@@ -21,7 +21,7 @@ import {
   type SentTo,
   type TransactionalSession,
 } from '@tributary/stream-runtime'
-import { topicName, type TopicPrefix, type TopicSpec } from '@tributary/contracts'
+import type { TopicSpec } from '@tributary/contracts'
 import type { Cluster, TransactionalBroker } from './cluster.ts'
 import type { Kafka } from './connection.ts'
 import { isAuthorisation, protocolError } from './kafkaFault.ts'
@@ -55,7 +55,8 @@ const INIT_AGAIN = new Set([
 
 export interface SessionOptions {
   readonly transactionalId: string
-  readonly topicPrefix: TopicPrefix
+  /** What a topic is called in Kafka. */
+  readonly nameOf: (spec: TopicSpec) => string
 }
 
 export async function openKafkaSession(kafka: Kafka, options: SessionOptions): Promise<TransactionalSession> {
@@ -119,7 +120,7 @@ class KafkaSession implements TransactionalSession {
       const addressed = records.map(({ topic: spec, partition, key, value, headers }) => {
         let topic = specs.get(spec)
         if (topic === undefined) {
-          specs.set(spec, (topic = topicName(this.#options.topicPrefix, spec)))
+          specs.set(spec, (topic = this.#options.nameOf(spec)))
           byName.set(topic, spec)
         }
         return fitting({ topic, partition, key, value, ...(headers && { headers }) }, spec)

@@ -19,6 +19,7 @@ import {
   createKafkaLog,
   createOwnerMap,
   followTopic,
+  openFencedProducer,
   requireTopics,
 } from '@tributary/kafka'
 import {
@@ -37,6 +38,7 @@ import { senderByKind } from './destination/senderByKind.ts'
 import { createGuardedHttp } from './http/guardedHttp.ts'
 import { createRecipeSecrets } from './recipe/recipeSecrets.ts'
 import { createRecipeSender } from './recipe/recipeSender.ts'
+import { createKafkaSender } from './kafka/kafkaSender.ts'
 import { startActivation } from './startActivation.ts'
 import { createWebhookSecrets } from './webhook/webhookSecret.ts'
 import { createWebhookSender } from './webhook/webhookSender.ts'
@@ -90,7 +92,15 @@ export async function startService(service: ActivationService): Promise<Ports> {
     http: recipeHttp,
     userAgent: USER_AGENT,
   })
-  const sender = senderByKind({ webhook, recipe })
+  const topicsOfOthers = createKafkaSender({
+    open: (target) => openFencedProducer(kafka, target),
+    groupPrefix: set.GROUP_PREFIX,
+    topicPrefix: set.TOPIC_PREFIX,
+    partitions: set.DELIVERY_PARTITIONS,
+    elapsedMs: () => performance.now(),
+  })
+  service.onStop('producers of destinations', () => topicsOfOthers.close())
+  const sender = senderByKind({ webhook, recipe, kafka: topicsOfOthers })
   const log = createKafkaLog(kafka, { topicPrefix: set.TOPIC_PREFIX })
   service.onStop('Kafka log', () => log.close())
   const admin = await createAdmin(kafka)

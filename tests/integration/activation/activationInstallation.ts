@@ -85,7 +85,9 @@ export async function openActivationInstallation(): Promise<ActivationInstallati
       return readSecret(path)
     },
     async apply(documents) {
-      const all = [{ kind: 'Workspace', id: 'shop', schema: 'tributary/v1', timeZone: 'UTC' }, ...documents]
+      const workspace = { kind: 'Workspace', id: 'shop', schema: 'tributary/v1', timeZone: 'UTC' }
+      const given = documents.some(({ kind }) => kind === 'Workspace')
+      const all = given ? documents : [workspace, ...documents]
       held = nextRevision(
         held,
         all.map((document) => toRevisionDocument(document as unknown as Document, 'files')),

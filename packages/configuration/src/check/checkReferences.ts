@@ -258,6 +258,7 @@ class WorkspaceIndex {
             },
           ]
         : []),
+      ...this.checkProjection(document),
       ...(document.ignoreChangesFrom ?? []).flatMap((source, i) =>
         this.one('Source', source, ['ignoreChangesFrom', i]),
       ),
@@ -269,6 +270,26 @@ class WorkspaceIndex {
             : [],
       ),
     ]
+  }
+
+  /** A topic holds one record per profile: what one sync chooses to show. */
+  private checkProjection(document: SyncDocument): Finding[] {
+    const destination = this.ofKind<DestinationDocument>('Destination').find(({ id }) => id === document.to)
+    if (!destination?.kafka) return []
+    const findings: Finding[] = []
+    if (document.fields === undefined)
+      findings.push({
+        path: [],
+        message: 'a sync to a Kafka topic needs `fields`: what its subscriber may see',
+      })
+    const other = this.ofKind<SyncDocument>('Sync').find(
+      ({ id, to }) => to === document.to && id < document.id,
+    )
+    if (other) {
+      const message = `\`${document.to}\` already holds what the sync \`${other.id}\` shows: one topic, one sync`
+      findings.push({ path: ['to'], message })
+    }
+    return findings
   }
 
   private checkProfilePath(text: string, path: readonly PathStep[], roots: readonly string[]): Finding[] {

@@ -71,6 +71,18 @@ const HttpRecipe = closed(
   },
 )
 
+const KafkaTopic = closed(
+  {
+    topic: Type.String({
+      pattern: '^[A-Za-z0-9._-]+$',
+      expects: 'the name of a topic such as crm.people',
+      maxLength: 249,
+      description: 'Whole name of the topic, on the cluster of this installation. It must exist, compacted.',
+    }),
+  },
+  { description: 'A topic with the chosen fields of each profile, keyed by profile id.' },
+)
+
 const later = (what: string) =>
   Type.Optional(Type.Object({}, { description: what, notYet: what, additionalProperties: true }))
 
@@ -78,7 +90,7 @@ export const Destination = closed(
   {
     ...heading('Destination', 'A system to send to.'),
     webhook: Type.Optional(Webhook),
-    kafka: later('Kafka topics as destinations'),
+    kafka: Type.Optional(KafkaTopic),
     postgres: later('Postgres as a destination'),
     s3: later('S3 as a destination'),
     recipe: Type.Optional(HttpRecipe),
@@ -92,11 +104,15 @@ export const Destination = closed(
       Type.Number({
         exclusiveMinimum: 0,
         maximum: 100_000,
-        description: 'Most calls per second. 50 when not given.',
+        description: 'Most calls per second. 50 when not given; 5000 records to Kafka.',
       }),
     ),
     maxConcurrent: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 1000, description: 'Most calls at once. 8 when not given.' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 1000,
+        description: 'Most calls at once. 8 when not given; 500 records to Kafka.',
+      }),
     ),
     disabled: Type.Optional(Type.Boolean({ description: 'Keep what is to be sent, send nothing.' })),
   },

@@ -20,9 +20,18 @@ export type FailureCode =
   /** The address is private, link-local or otherwise not allowed for this destination. */
   | 'ADDRESS_REFUSED'
   | 'URL_INVALID'
+  /** Of a Kafka topic. */
+  | 'TOPIC_MISSING'
+  | 'NOT_AUTHORISED'
+  | 'RECORD_TOO_LARGE'
+  | 'BROKER_UNAVAILABLE'
+  /** Another instance sends to it now. */
+  | 'OWNER_MOVED'
 
 /** What came of one try. */
 export type Answer =
+  /** The destination has it. */
+  | { readonly kind: 'accepted' }
   | {
       readonly kind: 'status'
       readonly status: number
@@ -64,6 +73,11 @@ const BY_FAILURE: Readonly<Record<FailureCode, Verdict>> = {
   TLS_FAILED: 'retry',
   ADDRESS_REFUSED: 'pause',
   URL_INVALID: 'pause',
+  TOPIC_MISSING: 'pause',
+  NOT_AUTHORISED: 'pause',
+  RECORD_TOO_LARGE: 'item',
+  BROKER_UNAVAILABLE: 'retry',
+  OWNER_MOVED: 'retry',
 }
 
 /** What 429 without Retry-After means: a minute is the window most services count in. */
@@ -72,6 +86,7 @@ const WAIT_MS = 60_000
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000
 
 export function classify(answer: Answer): Classified {
+  if (answer.kind === 'accepted') return { verdict: 'delivered', code: 'ACCEPTED', message: 'it was taken' }
   if (answer.kind === 'failure') {
     return { verdict: BY_FAILURE[answer.code], code: answer.code, message: answer.message }
   }

@@ -82,6 +82,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { tasks, clock, observer, partitionCount } = options
   const lanes = new Map<string, Lane>()
   const running = new Set<Promise<void>>()
+  /** Destinations with a place that has become free. */
+  const freed = new Set<string>()
   const abort = new AbortController()
   let stopped = false
 
@@ -206,7 +208,22 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     // The partition went elsewhere during the call: nobody here will commit the answer (W4).
     if (!taken) lane.calls.delete(`${due.view.partition}/${due.key}`)
     // The place is free for another profile; the row itself stays closed until its answer is committed.
-    pump(destination.id)
+    pumpSoon(destination.id)
+  }
+
+  /** Once for all answers that come together. */
+  function pumpSoon(destination: string): void {
+    if (freed.size === 0)
+      queueMicrotask(() => {
+        const now = [...freed]
+        freed.clear()
+        try {
+          for (const each of now) pump(each)
+        } catch (error) {
+          options.onFatal(error)
+        }
+      })
+    freed.add(destination)
   }
 
   return {

@@ -1,11 +1,12 @@
 /** One change on its way to one destination. Pure: the same change under the same mapping is the same delivery. */
 import { createHash } from 'node:crypto'
-import type { SyncDocument, WorkspaceConfiguration } from '@tributary/configuration'
+import type { DestinationDocument, SyncDocument, WorkspaceConfiguration } from '@tributary/configuration'
 import type { Delivery } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import type { Change } from './change.ts'
 import { missingConsent } from './consent.ts'
 import { mapFields } from './mapFields.ts'
 import type { ProfileView } from './profileView.ts'
+import { endsConsent, projectionOf } from './projection.ts'
 
 /** 128 bits, hex: the idempotency key = hash(destination, change id, mapping). */
 function deliveryId(destination: string, changeId: string, mapping: string): string {
@@ -23,6 +24,7 @@ export function deliveryOf(
   const destination = workspace.destinations.get(sync.to)
   const purpose = destination && missingConsent(destination, workspace.workspace, view)
   const { record } = change
+  const { body, isSent } = contentOf(sync, change, view, { workspace, destination, purpose })
   return {
     id: deliveryId(sync.to, change.id, mapping),
     destinationId: sync.to,
@@ -31,12 +33,36 @@ export function deliveryOf(
     version: record.version,
     type: change.type,
     changeId: change.id,
-    // What must not be sent is not kept either.
-    body: purpose === undefined ? bodyOf(sync, change, view) : '',
+    body,
     createdTimeMs,
     mapping,
-    filtered: purpose === undefined ? '' : `no consent to ${purpose}`,
+    filtered: isSent ? '' : `no consent to ${purpose}`,
   }
+}
+
+interface Circumstances {
+  readonly workspace: WorkspaceConfiguration
+  readonly destination: DestinationDocument | undefined
+  /** That is not consented to. */
+  readonly purpose: string | undefined
+}
+
+/** What must not be sent is not kept either. */
+function contentOf(
+  sync: SyncDocument,
+  change: Change,
+  view: ProfileView | undefined,
+  { workspace, destination, purpose }: Circumstances,
+): { readonly body: string; readonly isSent: boolean } {
+  if (destination?.kafka === undefined)
+    return purpose === undefined
+      ? { body: bodyOf(sync, change, view), isSent: true }
+      : { body: '', isSent: false }
+  // The end of a profile has no values, and whoever was told about it has to hear of it.
+  const isEnd = change.of === 'profile' && change.record.op === 'd'
+  if (purpose === undefined || isEnd) return { body: projectionOf(sync, change, view), isSent: true }
+  const whenUnknown = workspace.workspace.consent?.whenUnknown === 'allow'
+  return { body: '', isSent: endsConsent(change, purpose, whenUnknown) }
 }
 
 /** The shape Standard Webhooks recommends. */

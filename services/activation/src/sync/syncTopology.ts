@@ -34,6 +34,7 @@ import {
   sweepTable,
 } from './existing.ts'
 import { type ProfileView, foldChange } from './profileView.ts'
+import { concernsProjection } from './projection.ts'
 import { wants } from './wants.ts'
 
 /** Both records are in the log within one transaction, so seconds are enough; minutes also cover a slow restart. */
@@ -189,7 +190,7 @@ class SyncProcessor implements Processor<WorkspaceConfiguration> {
     const workspace = this.#workspace
     if (!workspace) return
     for (const sync of workspace.syncs.values()) {
-      if (only === undefined ? !wants(sync, change) : sync.id !== only) continue
+      if (only === undefined ? !isConcerned(workspace, sync, change, view) : sync.id !== only) continue
       const delivery = deliveryOf(sync, change, view, workspace, createdTimeMs)
       context.send({
         topic: topics.deliveries,
@@ -198,4 +199,15 @@ class SyncProcessor implements Processor<WorkspaceConfiguration> {
       })
     }
   }
+}
+
+function isConcerned(
+  workspace: WorkspaceConfiguration,
+  sync: SyncDocument,
+  change: Change,
+  view: ProfileView | undefined,
+): boolean {
+  if (wants(sync, change)) return true
+  const destination = workspace.destinations.get(sync.to)
+  return destination?.kafka !== undefined && concernsProjection(sync, destination, change, view)
 }

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { Webhook } from 'standardwebhooks'
 import { classify } from '../delivery/classify.ts'
 import { delivery } from '../testing/deliveries.ts'
+import { senderContract } from '../testing/senderContract.ts'
 import { destination } from '../testing/workspace.ts'
 import { type WebhookSender, createWebhookSender } from './webhookSender.ts'
 import { createWebhookSecrets } from './webhookSecret.ts'
@@ -28,7 +29,9 @@ interface Received {
 let server: Server
 let base: string
 let received: Received[] = []
-let behave: (request: IncomingMessage, response: ServerResponse) => void
+let behave: (request: IncomingMessage, response: ServerResponse) => void = (_request, response) => {
+  response.writeHead(204).end()
+}
 const sender: WebhookSender = createWebhookSender({
   secrets: createWebhookSecrets(dir, Date.now),
   clock: Date.now,
@@ -74,6 +77,23 @@ const answering =
   (_request: IncomingMessage, response: ServerResponse): void => {
     response.writeHead(status, headers).end('thanks')
   }
+
+senderContract('a webhook over HTTP', () => ({
+  sender,
+  destination: to(),
+  async arrived(profileId) {
+    const bodies = new Map(received.map(({ headers, body }) => [headers['webhook-id'], body]))
+    return [...bodies.values()].filter(
+      (body) => (JSON.parse(body) as { profileId: string }).profileId === profileId,
+    )
+  },
+  async breakOff() {
+    behave = (request) => void request.socket.destroy()
+  },
+  async mend() {
+    behave = answering(204)
+  },
+}))
 
 test('a receiver that verifies the signature gets the body, byte for byte', async () => {
   behave = answering(204)
