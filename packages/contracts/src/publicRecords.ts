@@ -107,7 +107,10 @@ export interface IdentityChangeRecord {
   moves: { identifierId: string; type: string; from: string; to: string }[]
   /** Evidence or fact ids, and the message that carried it. */
   cause: { evidenceId: string; messageId: string; source: string }
-  /** First chunk only: identifiers found to be shared, and how many profiles each had joined that are apart again. */
+  /**
+   * Identifiers found to be shared, and how many profiles each had joined that are apart again; in the first chunks, at
+   * most 500 in each, also when nobody moves.
+   */
   shared?: { identifierId: string; type: string; joined: number }[]
 }
 

@@ -20,6 +20,8 @@ import { identityRows } from './identityTables.ts'
 
 /** At most 500 moves in one record of identity-changes: some 80 KiB, far from what a broker or a reader minds. */
 const MAX_MOVES = 500
+/** The same for identifiers found to be shared, some 40 KiB: a change of the rules may find thousands at once. */
+const MAX_SHARED = 500
 
 export type Cause = IdentityChangeRecord['cause']
 
@@ -32,7 +34,8 @@ const kinds = {
 
 /**
  * Sends what a resolution changed: one assignment per identifier, and the public identity change in chunks. All carry
- * one change id, which is the number of the first identity change: ascending, and the same when computed again.
+ * one change id, which is the number of the first identity change: ascending, and the same when computed again. What has
+ * been found to be shared is told also when that moves nobody: it is an alert.
  */
 export function publishResolution(
   context: StepContext,
@@ -43,20 +46,24 @@ export function publishResolution(
   const changeId = versionOf(context.epoch, context.nextSeq(topics.identityChanges, 0))
   for (const each of resolution.assignments) sendAssignment(context, each, changeId, cause)
 
-  const records = [...chunksOf(resolution.assignments)]
-  records.forEach(({ kind, moves }, chunk) => {
-    const record: IdentityChangeRecord = {
+  const moved = [...chunksOf(resolution.assignments)]
+  const shared = [...slicesOf(resolution.becameShared, MAX_SHARED)]
+  const chunks = Math.max(moved.length, shared.length)
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    const { kind, moves } = moved[chunk] ?? { kind: 'split', moves: [] }
+    const found = shared[chunk]
+    const time = new Date(timeMs).toISOString()
+    sendIdentityChange(context, {
       changeId,
       kind,
       chunk,
-      chunks: records.length,
-      time: new Date(timeMs).toISOString(),
+      chunks,
+      time,
       moves,
       cause,
-      ...(chunk === 0 && resolution.becameShared.length > 0 && { shared: [...resolution.becameShared] }),
-    }
-    sendIdentityChange(context, record)
-  })
+      ...(found && { shared: [...found] }),
+    })
+  }
 }
 
 function sendAssignment(
@@ -108,10 +115,10 @@ function* chunksOf(
 ): Iterable<Pick<IdentityChangeRecord, 'kind' | 'moves'>> {
   for (const kind of ['merge', 'split', 'rename', 'erase'] as const) {
     const moved = assignments.filter((each) => each.kind === kind && !sameProfile(each.from, each.into))
-    for (let from = 0; from < moved.length; from += MAX_MOVES)
+    for (const slice of slicesOf(moved, MAX_MOVES))
       yield {
         kind,
-        moves: moved.slice(from, from + MAX_MOVES).map((each) => ({
+        moves: slice.map((each) => ({
           identifierId: each.identifierId,
           type: each.type,
           from: textOf(each.from),
@@ -119,6 +126,10 @@ function* chunksOf(
         })),
       }
   }
+}
+
+function* slicesOf<T>(all: readonly T[], size: number): Iterable<readonly T[]> {
+  for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size)
 }
 
 function textOf(name: ProfileName): string {

@@ -243,6 +243,45 @@ test('an identifier found to be shared is said in the public change', () => {
   expect(resolutions.at(-1)!.becameShared).toEqual(shared)
 })
 
+test('it is said also when nobody moves by it, since it is an alert', () => {
+  const { feed, resolutions } = start()
+  feed(rulesRecord({ ...defaultResolverRules, owner: 'nobody', hash: 'nobody' }, 7))
+  for (const [index, user] of ['u1', 'u2', 'u3'].entries()) feed(evidenceRecord([user, 'a1'], index))
+  // Seen with several known users it was its own already.
+  const sent = feed(evidenceRecord(['u4', 'a1'], 9))
+  expect(assignmentsIn(sent)).toEqual([])
+  expect(changesIn(sent).map((each) => each.record)).toMatchObject([
+    {
+      kind: 'split',
+      chunk: 0,
+      chunks: 1,
+      moves: [],
+      shared: [{ identifierId: idOf('a1'), type: 'anonymous_id', joined: 1 }],
+    },
+  ])
+  expect(resolutions.at(-1)!.becameShared).toHaveLength(1)
+  expect(changesIn(feed(evidenceRecord(['u5', 'a1'], 10)))).toEqual([])
+})
+
+test('a change of the rules that finds thousands to be shared says so in records of bounded size', () => {
+  const { driver, feed } = start()
+  const devices = 1_200
+  for (let n = 0; n < devices; n++)
+    for (const user of ['u1', 'u2'])
+      driver.record(topics.evidence, { value: evidenceRecord([`${user}${n}`, `a${n}`], n) })
+  driver.endBatch()
+  const types = defaultResolverRules.types.map((each) => (each.strong ? each : { ...each, sharedAfter: 1 }))
+  const sent = [...feed(rulesRecord({ ...defaultResolverRules, types, hash: 'one' }, 7))]
+  for (let second = 1; second < 5; second++) {
+    driver.tick(second * 1_000)
+    sent.push(...driver.endBatch())
+  }
+  const found = changesIn(sent).map((each) => each.record.shared ?? [])
+  expect(new Set(found.flat().map((each) => each.identifierId)).size).toBe(devices)
+  expect(found.flat()).toHaveLength(devices)
+  expect(Math.max(...found.map((each) => each.length))).toBeLessThanOrEqual(500)
+})
+
 test('over the task’s tables, in any batches, with restarts and changes of rules, it resolves as the oracle does', () => {
   const names = ['u1', 'u2', 'u3', 'e1', 'e2', 'a1', 'a2', 'a3']
   const step = fc.oneof(

@@ -177,5 +177,6 @@ function hear(
 }
 
 function publish(context: StepContext, resolution: Resolution, cause: Cause, timeMs: number): void {
-  if (resolution.assignments.length > 0) publishResolution(context, resolution, cause, timeMs)
+  if (resolution.assignments.length > 0 || resolution.becameShared.length > 0)
+    publishResolution(context, resolution, cause, timeMs)
 }
