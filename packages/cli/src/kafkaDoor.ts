@@ -10,6 +10,12 @@ export interface DoorRecord {
   readonly headers: Readonly<Record<string, Buffer | string | undefined>>
 }
 
+export interface NewRecord {
+  readonly partition: number
+  readonly key: string
+  readonly value: Uint8Array
+}
+
 /** Kafka as the commands see it; topics are catalogue entries. */
 export interface KafkaDoor {
   /** First offset and next offset of each partition; undefined when the topic does not exist. */
@@ -22,6 +28,8 @@ export interface KafkaDoor {
     key: string,
     value: Uint8Array,
   ): Promise<{ readonly offset: number }>
+  /** Resolves when all of them are durable. */
+  appendAll(topic: TopicSpec, records: readonly NewRecord[]): Promise<void>
   /** Creates the topics that are missing; their names. */
   createTopics(): Promise<readonly string[]>
   checkTopics(): Promise<readonly TopicProblem[]>

@@ -50,6 +50,15 @@ export async function openKafkaDoor(target: KafkaTarget): Promise<KafkaDoor> {
           await producer.close()
         }
       }),
+    appendAll: (topic, records) =>
+      saying(where, async () => {
+        const producer = await createPlainProducer(kafka)
+        try {
+          await producer.send(records.map((record) => ({ ...record, topic: nameOf(topic) })))
+        } finally {
+          await producer.close()
+        }
+      }),
     createTopics: () =>
       saying(where, () =>
         createTopics(kafka, {

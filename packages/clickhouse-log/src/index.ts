@@ -8,6 +8,7 @@ export {
 export { readDeliveryStory, type DeliveryStory, type StoredOutcome } from './read/deliveryStory.ts'
 export { type FoldedEvent, type FoldedEvents, createFoldedEvents } from './read/foldedEvents.ts'
 export * from './read/messageTrace.ts'
+export { type RedriveLog, createRedriveLog } from './read/redriveLog.ts'
 export { type MigrateOptions, type MigrationReport, checkMigrations, migrate } from './migrate/migrate.ts'
 export type { Cluster } from './migrate/migrations.ts'
 export type { LogWriterMetrics } from './writer/logWriterMetrics.ts'

@@ -5,6 +5,7 @@
  *  A2. The same reject is the same event each time: its message id, its time of receipt and its origin are those of the
  *      reject, so that whoever sends it twice has sent it once.
  *  A3. The origin of the event is `redrive:` and that of the reject: it is the mark that the reject was sent again.
+ *  A4. What was refused erases nobody later.
  */
 import { type SourceDocument } from '@tributary/configuration'
 import { REDRIVE_ORIGIN, type RejectedArrival, type RejectedRecord } from '@tributary/contracts'
@@ -46,6 +47,9 @@ export function judgeAgain(
     return { reason: `the source ${rejected.source} takes no such input any more (it came as ${arrival.as})` }
   const input = Buffer.from(rejected.input, 'base64')
   const verdict = verdictOf(input, rejected, arrival, reading)
+  // A4.
+  if ('accepted' in verdict && verdict.accepted.erases)
+    return { reason: 'it would erase its person now: a deletion of before the source said so erases nobody' }
   return 'accepted' in verdict
     ? { ...verdict, accepted: { ...verdict.accepted, origin: REDRIVE_ORIGIN + rejected.origin } }
     : verdict

@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
-import { topics, type RejectedRecord } from '@tributary/contracts'
+import { topics } from '@tributary/contracts'
 import type { ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
-import type { DoorRecord, KafkaDoor } from '../kafkaDoor.ts'
 import { wholeNumber, withJson, withKafka } from '../options.ts'
 import { counted, shortened, table } from '../output/table.ts'
+import { findReject, matches, parsePlace, rejectOf } from '../rejects/readRejects.ts'
 import { TopicTail } from '../topicTail.ts'
+import { redriveCommand } from './redrive.ts'
 import { withDoor, type OpenDoor } from '../withDoor.ts'
 
 interface ListFlags extends ConnectionFlags {
@@ -38,12 +39,7 @@ export function rejectsCommand(
       done(await showReject(context, position, flags, open)),
     )
   withKafka(withJson(show))
-}
-
-interface Reject {
-  readonly at: string
-  readonly timeMs: number
-  readonly record: RejectedRecord
+  redriveCommand(rejects, context, done, open)
 }
 
 /** Records of each partition that are looked through for the newest: a filter may drop most of them. */
@@ -55,8 +51,7 @@ async function listRejects(context: Context, flags: ListFlags, open: OpenDoor): 
   )
   const found = all
     .flatMap(rejectOf)
-    .filter(({ record }) => flags.source === undefined || record.source === flags.source)
-    .filter(({ record }) => flags.code === undefined || record.code === flags.code)
+    .filter((reject) => matches(reject, { source: flags.source, code: flags.code }))
   const shown = found.toReversed().slice(0, flags.limit)
   if (flags.json)
     context.out(
@@ -88,11 +83,10 @@ async function showReject(
   flags: ConnectionFlags & { json?: true },
   open: OpenDoor,
 ): Promise<ExitCode> {
-  const match = /^(\d+):(\d+)$/.exec(text)
-  if (!match)
+  const place = parsePlace(text)
+  if (!place)
     throw new CommandError(`"${text}" is no position: write partition:offset, as \`rejects list\` prints it`)
-  const [partition, offset] = [Number(match[1]), Number(match[2])]
-  const reject = await withDoor(context, flags, open, (door) => findReject(door, partition, offset))
+  const reject = await withDoor(context, flags, open, (door) => findReject(door, place))
   if (!reject)
     throw new CommandError(`nothing that was refused lies at ${text}; it may be older than the topic keeps`)
   const { record } = reject
@@ -114,28 +108,4 @@ async function showReject(
   )
   context.out(`\n${input.toString('utf8')}`)
   return 0
-}
-
-async function findReject(door: KafkaDoor, partition: number, offset: number): Promise<Reject | undefined> {
-  const bounds = (await door.bounds(topics.rejected))?.[partition]
-  if (!bounds || offset < bounds.start || offset >= bounds.end) return undefined
-  for await (const record of door.read(topics.rejected, partition, offset, offset + 1))
-    return rejectOf(record)[0]
-  return undefined
-}
-
-function rejectOf(record: DoorRecord): Reject[] {
-  if (!record.value) return []
-  try {
-    return [
-      {
-        at: `${record.partition}:${record.offset}`,
-        timeMs: record.timestampMs,
-        record: JSON.parse(record.value.toString('utf8')) as RejectedRecord,
-      },
-    ]
-  } catch {
-    // Whatever else was written to this public topic is not ours to show.
-    return []
-  }
 }

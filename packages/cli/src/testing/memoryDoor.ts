@@ -1,5 +1,5 @@
 import { allTopics, partitionsOf, type PartitionCounts, type TopicSpec } from '@tributary/contracts'
-import type { DoorRecord, KafkaDoor } from '../kafkaDoor.ts'
+import type { DoorRecord, KafkaDoor, NewRecord } from '../kafkaDoor.ts'
 
 /** A Kafka in memory for tests of commands: topics by catalogue entry, offsets with gaps as transactions leave them. */
 export class MemoryDoor implements KafkaDoor {
@@ -46,6 +46,14 @@ export class MemoryDoor implements KafkaDoor {
     this.beforeAppend = undefined
     first?.()
     return Promise.resolve({ offset: this.put(topic, partition, value) })
+  }
+
+  appendAll(topic: TopicSpec, records: readonly NewRecord[]) {
+    const first = this.beforeAppend
+    this.beforeAppend = undefined
+    first?.()
+    for (const { partition, value } of records) this.put(topic, partition, value)
+    return Promise.resolve()
   }
 
   createTopics() {

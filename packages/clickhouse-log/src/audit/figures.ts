@@ -20,6 +20,8 @@ export interface SourceFigures {
   readonly rejectedOrigins: number
   /** Origins that are both: accepted and rejected at once. */
   readonly bothOrigins: number
+  /** Origins of rejects that were sent again: events and rejects, on purpose. */
+  readonly redrivenOrigins: number
 }
 
 /** One partition of one topic in the log: the table's rows and those in the quarantine. */

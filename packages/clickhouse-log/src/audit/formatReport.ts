@@ -6,9 +6,11 @@ import type { AuditReport, Folding } from './judge.ts'
  * gaps 0 · doubled 0 · balances`
  */
 export function ledgerLine(report: AuditReport): string {
-  const { received, rejected, repeated, folding, gaps, doubled, balanced, findings } = report
+  const { received, rejected, redriven, repeated, folding, gaps, doubled, balanced, findings } = report
   const events = `events ${number(folding.events)}${folding.copied === 0 ? '' : ` (copied ${number(folding.copied)})`}`
-  const again = repeated === 0 ? '' : ` + repeated ${number(repeated)}`
+  const again =
+    (repeated === 0 ? '' : ` + repeated ${number(repeated)}`) +
+    (redriven === 0 ? '' : ` + sent again ${number(redriven)}`)
   const erased = folding.erased === 0 ? '' : ` + erased ${number(folding.erased)}`
   const flight = folding.inFlight === 0 ? '' : ` + in flight ${number(folding.inFlight)}`
   return [
@@ -32,13 +34,14 @@ export function formatReport(report: AuditReport): string {
   const sections = [
     section(
       'sources',
-      ['source', 'received', 'events', 'repeated', 'rejected'],
-      figures.sources.map(({ source, events, eventOrigins, rejectedOrigins, bothOrigins }) => [
-        source,
-        eventOrigins + rejectedOrigins - bothOrigins,
-        events,
-        events - eventOrigins,
-        rejectedOrigins,
+      ['source', 'received', 'events', 'repeated', 'rejected', 'sent again'],
+      figures.sources.map((each) => [
+        each.source,
+        each.eventOrigins + each.rejectedOrigins - each.bothOrigins - each.redrivenOrigins,
+        each.events,
+        each.events - each.eventOrigins,
+        each.rejectedOrigins,
+        each.redrivenOrigins,
       ]),
     ),
     section(

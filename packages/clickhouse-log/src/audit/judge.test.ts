@@ -19,8 +19,8 @@ const partition: PartitionFigures = {
 
 const good: Figures = {
   sources: [
-    { source: 'pos', events: 46, eventOrigins: 46, rejectedOrigins: 1, bothOrigins: 0 },
-    { source: 'web', events: 50, eventOrigins: 50, rejectedOrigins: 3, bothOrigins: 0 },
+    { source: 'pos', events: 46, eventOrigins: 46, rejectedOrigins: 1, bothOrigins: 0, redrivenOrigins: 0 },
+    { source: 'web', events: 50, eventOrigins: 50, rejectedOrigins: 3, bothOrigins: 0, redrivenOrigins: 0 },
   ],
   partitions: [partition],
   sequences: [
@@ -95,6 +95,14 @@ test('events that a producer repeated are shown as such', () => {
   const report = judge({ ...good, sources: [{ ...pos!, eventOrigins: 44 }, web!] }, totals)
   expect(report.balanced).toBe(true)
   expect(ledgerLine(report)).toContain('received 98 + repeated 2 = events 96 + rejected 4')
+})
+
+test('what was sent again after it had been refused was received once', () => {
+  const [pos, web] = good.sources
+  const report = judge({ ...good, sources: [pos!, { ...web!, redrivenOrigins: 2 }] }, totals)
+  expect(report.balanced).toBe(true)
+  expect(report).toMatchObject({ received: 98, rejected: 4, redriven: 2 })
+  expect(ledgerLine(report)).toContain('received 98 + sent again 2 = events 96 + rejected 4')
 })
 
 const change = (more: Partial<Figures>) => ({ ...good, ...more })
@@ -209,7 +217,7 @@ test('the report for people aligns its columns and ends with the line', () => {
     judge(inPartition({ rows: 97, offsets: 97, missing: [{ first: 17, last: 17 }] }), totals),
   )
   expect(text).toContain(
-    'sources\n  source  received  events  repeated  rejected\n  pos           47      46',
+    'sources\n  source  received  events  repeated  rejected  sent again\n  pos           47      46',
   )
   expect(text).toContain('findings\n  L2  internal.events.v1/0: 1 record missing at offset 17')
   expect(text.split('\n').at(-1)).toMatch(/^ledger: .* DOES NOT BALANCE/)

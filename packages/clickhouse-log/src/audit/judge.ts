@@ -1,7 +1,8 @@
 /**
  * The ledger: what the figures mean. Pure.
  *
- *  L1. received = events + rejected, per source, by distinct origin; none is both.
+ *  L1. received = events + rejected, per source, by distinct origin; none is both, but what was sent again after it had
+ *      been refused: that was received once.
  *  L2. Rows and known gaps account for every offset of every partition, from the first to where the writer stands.
  *  L3. Stamps count 1, 2, 3 … per epoch, writer, topic and partition; versions n per partition of the profiles.
  *  L4. No offset, stamp or n has two rows.
@@ -55,6 +56,8 @@ export interface AuditReport {
   readonly findings: readonly Finding[]
   readonly received: number
   readonly rejected: number
+  /** Of the rejected, those that were sent again and are events now. */
+  readonly redriven: number
   /** Events in the log, of all layout epochs, copies not counted. */
   readonly accepted: number
   /** Events beyond one per origin: repeated by a producer, taken out as duplicates later. */
@@ -91,12 +94,14 @@ export function judge(figures: Figures, totals?: ProfileTotals): AuditReport {
   const eventOrigins = sum(figures.sources.map((source) => source.eventOrigins))
   const rejected = sum(figures.sources.map((source) => source.rejectedOrigins))
   const both = sum(figures.sources.map((source) => source.bothOrigins))
+  const redriven = sum(figures.sources.map((source) => source.redrivenOrigins))
   const behind = figures.partitions.map((partition) => partition.kafka?.behind)
   return {
     balanced: findings.length === 0,
     findings,
-    received: eventOrigins + rejected - both,
+    received: eventOrigins + rejected - both - redriven,
     rejected,
+    redriven,
     accepted,
     repeated: accepted - eventOrigins,
     folding,

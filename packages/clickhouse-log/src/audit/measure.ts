@@ -1,5 +1,5 @@
 /** Asks ClickHouse for the figures of the ledger. Every query names its topic or table; none changes anything. */
-import { type TopicSpec, placeTopic, topics } from '@tributary/contracts'
+import { type TopicSpec, placeTopic, REDRIVE_ORIGIN, topics } from '@tributary/contracts'
 import type { ClickHouse } from '../clickHouse.ts'
 import { logTables } from '../rows/logTables.ts'
 import type {
@@ -33,18 +33,21 @@ export async function measure(clickhouse: ClickHouse, epoch: number): Promise<Fi
 }
 
 async function measureSources(clickhouse: ClickHouse): Promise<SourceFigures[]> {
-  const events = `(SELECT source, origin FROM ${clickhouse.table('events')} WHERE record = 'event')`
-  const rejected = `(SELECT source, origin FROM ${clickhouse.table('rejected')})`
-  const rows = await clickhouse.query<Row<'events' | 'accepted' | 'refused' | 'both', 'source'>>(`
+  // An event that was sent again after it had been refused is the same input as its reject.
+  const mark = `startsWith(origin, '${REDRIVE_ORIGIN}')`
+  const events = `(SELECT source, if(${mark}, substring(origin, ${REDRIVE_ORIGIN.length + 1}), origin) AS input,
+      toUInt8(${mark}) AS marked FROM ${clickhouse.table('events')} WHERE record = 'event')`
+  const rejected = `(SELECT source, origin AS input FROM ${clickhouse.table('rejected')})`
+  const rows = await clickhouse.query<Row<'events' | 'accepted' | 'refused' | 'both' | 'again', 'source'>>(`
     SELECT source, sum(e) AS events, countIf(e > 0) AS accepted, countIf(r > 0) AS refused,
-      countIf(e > 0 AND r > 0) AS both
+      countIf(e > m AND r > 0) AS both, countIf(m > 0 AND e = m AND r > 0) AS again
     FROM (
-      SELECT source, origin, sum(accepted) AS e, sum(refused) AS r
+      SELECT source, input, sum(accepted) AS e, sum(refused) AS r, sum(marked) AS m
       FROM (
-        SELECT source, origin, 1 AS accepted, 0 AS refused FROM ${events}
-        UNION ALL SELECT source, origin, 0 AS accepted, 1 AS refused FROM ${rejected}
+        SELECT source, input, 1 AS accepted, 0 AS refused, marked FROM ${events}
+        UNION ALL SELECT source, input, 0 AS accepted, 1 AS refused, 0 AS marked FROM ${rejected}
       )
-      GROUP BY source, origin
+      GROUP BY source, input
     )
     GROUP BY source ORDER BY source`)
   return rows.map((row) => ({
@@ -53,6 +56,7 @@ async function measureSources(clickhouse: ClickHouse): Promise<SourceFigures[]> 
     eventOrigins: Number(row.accepted),
     rejectedOrigins: Number(row.refused),
     bothOrigins: Number(row.both),
+    redrivenOrigins: Number(row.again),
   }))
 }
 

@@ -6,7 +6,7 @@
  *      by the limit, which is said.
  *  T2. What follows an event was appended after it; that bounds what is looked through.
  */
-import { REDRIVE_ORIGIN, topics } from '@tributary/contracts'
+import { REDRIVE_ORIGIN } from '@tributary/contracts'
 import { type ClickHouse } from '../clickHouse.ts'
 
 /** Where a record stands: catalogue name of its topic, partition, offset. */
@@ -282,10 +282,10 @@ async function evidenceOf(
     `SELECT topic, partition, \`offset\` AS at, toUnixTimestamp64Milli(appended) AS appended_ms, id, class, member_types,
       source, message_id
     FROM ${clickhouse.table('evidence')}
-    WHERE topic = {topic:String} AND record = 'evidence' AND source = {source:String}
+    WHERE record = 'evidence' AND source = {source:String}
       AND hasAll(member_ids, {ids:Array(String)}) AND (length(member_ids) = {members:UInt32} OR message_id = {id:String})
     ORDER BY message_id = {id:String} DESC, at LIMIT 1`,
-    { topic: topics.evidence.name, ids, members: ids.length, id: messageId, source: event['source'] },
+    { ids, members: ids.length, id: messageId, source: event['source'] },
   )
   return (
     row && {

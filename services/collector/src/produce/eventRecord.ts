@@ -1,6 +1,6 @@
 import { partitionOf } from '@tributary/contracts'
 import { type AcceptedEvent } from '@tributary/domain'
-import { createEventEncoder } from './eventEncoder.ts'
+import { createEventEncoder } from '@tributary/sources'
 import { type OutgoingRecord } from './outgoing.ts'
 
 const encode = createEventEncoder()
