@@ -8,6 +8,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { connectClickHouse } from '@tributary/clickhouse-log'
 import { topicName, topics } from '@tributary/contracts'
 import { Assignment } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { FactKind } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
@@ -237,4 +238,26 @@ test('who is who is what the oracle says, with both stitchers killed in the midd
   )
   expect(counted).toBe(anchored)
   client.close()
+
+  // The event log gives each event the same profile, without a row of it being rewritten.
+  const clickhouse = connectClickHouse({
+    url: testStack().clickhouseUrl,
+    database: prefix,
+  })
+  const attributed = async () => {
+    const rows = await clickhouse.query<{ anchor: string; profile_id: string; events: string }>(
+      `SELECT anchor, profile_id, count() AS events FROM ${clickhouse.database}.attributed_events GROUP BY ALL`,
+    )
+    const wrongly = rows.filter((row) => row.profile_id !== profileOf(row.anchor))
+    const events = rows.reduce((sum, row) => sum + Number(row.events), 0)
+    return { wrongly: wrongly.map((row) => row.anchor), events }
+  }
+  const inLog = await waitForValue(
+    'the log to have every event and every move',
+    attributed,
+    ({ wrongly, events }) => wrongly.length === 0 && events === anchored,
+    CAUGHT_UP,
+  )
+  expect(inLog).toEqual({ wrongly: [], events: anchored })
+  await clickhouse.close()
 }, 600_000)

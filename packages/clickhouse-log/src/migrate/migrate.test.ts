@@ -30,8 +30,15 @@ describe('the files of the repository', () => {
   const statements = (layout: Parameters<typeof statementsOf>[1]) =>
     readMigrations().flatMap((file) => statementsOf(file, layout))
 
-  test('each statement creates a table of the log, idempotently, with its window set', () => {
-    const all = statements({ database: 'd`b' })
+  const isView = (statement: string) => statement.startsWith('CREATE VIEW')
+  const tables = (layout: Parameters<typeof statementsOf>[1]) =>
+    statements(layout).filter((each) => !isView(each))
+
+  test('each statement creates a table of the log, idempotently, with its window set, or a view', () => {
+    const database = 'd`b'
+    for (const view of statements({ database }).filter(isView))
+      expect(view).toMatch(/^CREATE VIEW IF NOT EXISTS `d\\`b`\.[a-z_]+ +AS\n/)
+    const all = tables({ database })
     expect(all.length).toBeGreaterThanOrEqual(11)
     for (const statement of all) {
       expect(statement).toMatch(/^CREATE TABLE IF NOT EXISTS `d\\`b`\.[a-z_]+/)
@@ -43,8 +50,9 @@ describe('the files of the repository', () => {
   })
 
   test('on a cluster the same tables are replicated and created everywhere', () => {
-    for (const statement of statements({ database: 'd', cluster: { name: 'main' } })) {
-      expect(statement).toContain('ON CLUSTER `main`')
+    const layout = { database: 'd', cluster: { name: 'main' } }
+    for (const statement of statements(layout)) expect(statement).toContain('ON CLUSTER `main`')
+    for (const statement of tables(layout)) {
       expect(statement).toContain("ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')")
       expect(statement).toContain('replicated_deduplication_window_seconds = 604800')
     }
