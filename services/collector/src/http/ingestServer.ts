@@ -16,7 +16,7 @@ import { defaultEventLimits, originOf } from '@tributary/domain'
 import { deliveryMapping } from '@tributary/sources'
 import { type CollectorMetrics } from '../collectorMetrics.ts'
 import { eventRecord } from '../produce/eventRecord.ts'
-import { type GroupCommit, NotDurable } from '../produce/groupCommit.ts'
+import { type GroupCommit, NotDurable, type WrittenPosition } from '../produce/groupCommit.ts'
 import { type OutgoingRecord } from '../produce/outgoing.ts'
 import { positionToken } from '../produce/positionToken.ts'
 import { rejectedRecords } from '../produce/rejectedRecords.ts'
@@ -24,6 +24,7 @@ import { type KeyHolder, type SourceBook } from '../sources/sourceBook.ts'
 import { type Answer, type RejectedItem, accept, preflight, refuse, send, wireFault } from './answer.ts'
 import { type InFlight } from './inFlight.ts'
 import { type EventRoute, type EventsRead, arrivalOf, judgeEvents, readEvents } from './readEvents.ts'
+import { settingsAnswer, sourceConfigAnswer } from './startAnswers.ts'
 import { createRateLimits, type RateLimits } from './rateLimits.ts'
 import { readRequestBody } from './readRequestBody.ts'
 import { type Route, findRoute } from './route.ts'
@@ -144,14 +145,21 @@ async function answerRequest(
     else {
       name = found.route.name
       const { route } = found
-      answer =
+      const outcome =
         route.kind === 'upload'
           ? await takeUpload(request, response, query, options)
           : await answerRoute(route, request, query, startedMs, options, held)
+      if ('records' in outcome)
+        answer = durable(outcome, await options.groupCommit.submit(outcome.records), options)
+      else answer = outcome
     }
   } catch (error) {
-    options.onFault(error)
-    answer = refuse('internal_error')
+    if (error instanceof NotDurable)
+      answer = refuse(error.reason === 'stopped' ? 'stopping' : 'unavailable', error.message)
+    else {
+      options.onFault(error)
+      answer = refuse('internal_error')
+    }
   }
   options.inFlight.release(held.bytes)
   if (!('streamed' in answer) && !response.destroyed)
@@ -184,14 +192,14 @@ async function takeUpload(
   }
 }
 
-async function answerRoute(
+function answerRoute(
   route: Exclude<Route, { kind: 'upload' }>,
   request: IncomingMessage,
   query: string | undefined,
   receivedMs: number,
   options: Answering,
   held: { bytes: number },
-): Promise<Answer> {
+): Answer | Promise<Answer | Decided> {
   if (route.kind === 'settings') return settingsAnswer(route.key, request)
 
   // What the headers already decide is decided before a body is read.
@@ -206,12 +214,23 @@ async function answerRoute(
   if (late) return late
 
   const { maxBodyBytes: maxBytes, inFlight } = options
-  const read = await readRequestBody(request, { maxBytes, inFlight, held })
-  if ('refused' in read) return read.refused
-  if (route.kind === 'sdk-metrics') return { status: 200, body: '{"success":true}' }
+  return readRequestBody(request, { maxBytes, inFlight, held }, (body) =>
+    route.kind === 'sdk-metrics'
+      ? { status: 200, body: '{"success":true}' }
+      : decideOnBody(route, book, early, request, body, receivedMs, options),
+  )
+}
 
-  // From here to the records nothing is awaited: the bytes are borrowed.
-  const body = read.body.bytes()
+/** From the body to the records nothing is awaited: its bytes are borrowed. */
+function decideOnBody(
+  route: EventRoute,
+  book: SourceBook,
+  early: KeyHolder | undefined,
+  request: IncomingMessage,
+  body: Buffer,
+  receivedMs: number,
+  options: Answering,
+): Answer | Decided {
   const delivery =
     route.kind === 'webhook' ? delivered(book, route.source, request, body, receivedMs) : undefined
   if (delivery && 'refused' in delivery) return delivery.refused
@@ -225,7 +244,7 @@ async function answerRoute(
   if (tooMany) return tooMany
   options.limits.take(holder.source.id, holder.source.eventsPerSecond, events.items.length)
   options.metrics.received(holder.source.id, body.length)
-  return makeDurable(decide(route, events, delivery ?? holder, request, receivedMs, options), options)
+  return decide(route, events, delivery ?? holder, request, receivedMs, options)
 }
 
 /** Undefined when the key can only be in the body. */
@@ -341,21 +360,15 @@ function decide(
   return { source, records, accepted: verdicts.length - rejected.length, rejected }
 }
 
-/** Makes every event durable, as an event or as a reject, and says so. */
-async function makeDurable(
-  { source, records, accepted, rejected }: Decided,
-  { groupCommit, metrics, epoch }: IngestServerOptions,
-): Promise<Answer> {
-  try {
-    const positions = await groupCommit.submit(records)
-    metrics.accepted(source, accepted)
-    for (const each of rejected) metrics.rejected(source, each.code)
-    return accept(accepted, rejected, positionToken(epoch, positions))
-  } catch (error) {
-    if (error instanceof NotDurable)
-      return refuse(error.reason === 'stopped' ? 'stopping' : 'unavailable', error.message)
-    throw error
-  }
+/** The answer once every event is durable, as an event or as a reject. */
+function durable(
+  { source, accepted, rejected }: Decided,
+  positions: readonly WrittenPosition[],
+  { metrics, epoch }: IngestServerOptions,
+): Answer {
+  metrics.accepted(source, accepted)
+  for (const each of rejected) metrics.rejected(source, each.code)
+  return accept(accepted, rejected, positionToken(epoch, positions))
 }
 
 /** Undefined when the source may send now. */
@@ -367,36 +380,4 @@ function rateRefusal({ source }: KeyHolder, { limits }: Answering): Answer | und
     `the source ${source.id} may send ${source.eventsPerSecond} events a second; send again in ${wait} s`,
     wait,
   )
-}
-
-/** What analytics-next needs to start. The key is in the page already; whether it is known is not told. */
-function settingsAnswer(key: string, request: IncomingMessage): Answer {
-  const forwarded = request.headers['x-forwarded-host']
-  const host = (typeof forwarded === 'string' ? forwarded : request.headers.host) ?? 'localhost'
-  // It takes https unless told otherwise. Said only where it is certain: a page over https must never be told http.
-  const plain = request.headers['x-forwarded-proto'] === 'http' || LOCAL_HOST.test(host)
-  const segment = { apiKey: key, apiHost: `${host}/v1`, ...(plain && { protocol: 'http' }) }
-  const body = JSON.stringify({ integrations: { 'Segment.io': segment } })
-  return { status: 200, body, headers: { 'cache-control': 'public, max-age=60' } }
-}
-
-const LOCAL_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/
-
-/** What RudderStack's browser SDK needs to start: a source that is on, with nothing to load beside it. */
-function sourceConfigAnswer({ source }: KeyHolder, nowMs: number): Answer {
-  const config = { statsCollection: { errors: { enabled: false }, metrics: { enabled: false } } }
-  const body = JSON.stringify({
-    source: {
-      id: source.id,
-      name: source.id,
-      enabled: true,
-      workspaceId: 'tributary',
-      config,
-      destinations: [],
-      connections: [],
-      dataplanes: {},
-    },
-    updatedAt: new Date(nowMs).toISOString(),
-  })
-  return { status: 200, body, headers: { 'cache-control': 'private, max-age=60' } }
 }

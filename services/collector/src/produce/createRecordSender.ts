@@ -1,7 +1,7 @@
 /** The sender's port over Kafka: the records of one commit as one request with a lane per topic and partition. */
 import { topicName, type TopicPrefix, topics } from '@tributary/contracts'
-import { createProduceSender, type Kafka, type Lane } from '@tributary/kafka'
-import { type OutgoingRecord, type RecordSender } from './outgoing.ts'
+import { createProduceSender, type Kafka } from '@tributary/kafka'
+import { type RecordSender } from './outgoing.ts'
 
 export interface KafkaRecordSender extends RecordSender {
   close(): Promise<void>
@@ -21,8 +21,13 @@ export async function createRecordSender(
     timeoutMs: options.timeoutMs,
   })
   return {
-    async send(records) {
-      const written = await sender.send(lanesOf(records, names))
+    async send(lanes) {
+      const named = lanes.map(({ topic, partition, records }) => ({
+        topic: names[topic],
+        partition,
+        records,
+      }))
+      const written = await sender.send(named)
       return written.map(({ topic, partition, baseOffset }) => ({
         topic: topic === names.events ? 'events' : 'rejected',
         partition,
@@ -31,26 +36,4 @@ export async function createRecordSender(
     },
     close: () => sender.close(),
   }
-}
-
-interface OpenLane extends Lane {
-  readonly records: OutgoingRecord[]
-}
-
-function lanesOf(
-  records: readonly OutgoingRecord[],
-  names: Record<OutgoingRecord['topic'], string>,
-): OpenLane[] {
-  const open = { events: [] as OpenLane[], rejected: [] as OpenLane[] }
-  const lanes: OpenLane[] = []
-  for (const record of records) {
-    let lane = open[record.topic][record.partition]
-    if (!lane) {
-      lane = { topic: names[record.topic], partition: record.partition, records: [] }
-      open[record.topic][record.partition] = lane
-      lanes.push(lane)
-    }
-    lane.records.push(record)
-  }
-  return lanes
 }

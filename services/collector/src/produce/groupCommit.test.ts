@@ -1,13 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { createMemoryLog } from '../testing/index.ts'
-import {
-  type GroupCommit,
-  MAX_PARTITION_BYTES,
-  MAX_PARTITION_RECORDS,
-  NotDurable,
-  createGroupCommit,
-} from './groupCommit.ts'
+import { type GroupCommit, NotDurable, createGroupCommit } from './groupCommit.ts'
+import { MAX_PARTITION_BYTES, MAX_PARTITION_RECORDS } from './laneQueues.ts'
 import { type OutgoingRecord } from './outgoing.ts'
 
 const event = (partition: number, value: string | Uint8Array): OutgoingRecord => ({

@@ -13,18 +13,14 @@
  *  G5. After a failure, submissions are refused at once while one of them tries whether Kafka is back. Nothing queues
  *      up behind a broker that is away, and no restart is needed when it returns.
  */
+import { type TakenLane, createLaneQueues, laneKey } from './laneQueues.ts'
 import { type OutgoingRecord, type RecordSender, type WrittenRange } from './outgoing.ts'
 
-/** Of one partition in one produce request: encoding it blocks the process for a few milliseconds. */
-export const MAX_PARTITION_RECORDS = 1000
-/** One record batch, which must stay under the topic's max.message.bytes. */
-export const MAX_PARTITION_BYTES = 880_000
-/** Of a whole produce request, likewise. */
-const MAX_REQUEST_BYTES = 7_500_000
-/** Of records that wait: a produce request of its own costs as much as encoding about so much. */
-const WORTH_A_REQUEST_BYTES = 64 * 1024
-/** What a record costs beside key and value, at most: lengths, deltas, and the headers of a reject. */
-const RECORD_OVERHEAD_BYTES = 512
+/**
+ * Of records that wait: from here on a second request side by side is worth its cost. Fewer and larger ones also make answers,
+ * and the requests that follow them, come together, which costs less in the kernel; that is worth more than the request.
+ */
+const WORTH_A_REQUEST_BYTES = 256 * 1024
 
 /** The highest offset written to a partition of the events topic. */
 export interface WrittenPosition {
@@ -55,21 +51,11 @@ interface Submission {
   /** Records not yet acknowledged. */
   left: number
   settled: boolean
-  readonly positions: Map<number, number>
+  /** One per partition. */
+  readonly positions: { readonly partition: number; offset: number }[]
   readonly resolve: (positions: WrittenPosition[]) => void
   readonly reject: (error: NotDurable) => void
   readonly untilMs: number
-}
-
-interface Queued {
-  readonly record: OutgoingRecord
-  readonly submission: Submission
-}
-
-/** First in, first out, without moving what is left at each take. */
-interface Lane {
-  queued: Queued[]
-  next: number
 }
 
 export function createGroupCommit(options: {
@@ -79,11 +65,9 @@ export function createGroupCommit(options: {
   readonly onHealth?: (healthy: boolean, error?: unknown) => void
 }): GroupCommit {
   const { sender, timeoutMs } = options
-  /** By topic and partition, as one number. */
-  const lanes = new Map<number, Lane>()
+  const queues = createLaneQueues<Submission>()
   const pending = new Set<Submission>()
   let sending = 0
-  let waitingBytes = 0
   let timer: NodeJS.Timeout | undefined
   let scheduled = false
   let healthy = true
@@ -101,7 +85,7 @@ export function createGroupCommit(options: {
     submission.settled = true
     pending.delete(submission)
     if (outcome) submission.reject(outcome)
-    else submission.resolve([...submission.positions].map(([partition, offset]) => ({ partition, offset })))
+    else submission.resolve(submission.positions)
     if (pending.size === 0) onIdle?.()
   }
 
@@ -126,50 +110,44 @@ export function createGroupCommit(options: {
     // After the current turn of the loop: all requests that arrived in it go together.
     setImmediate(() => {
       scheduled = false
-      while (sending < options.inFlight && lanes.size > 0) {
-        if (sending > 0 && waitingBytes < WORTH_A_REQUEST_BYTES) return
-        const group = takeGroup(lanes)
-        // Given-up records leave with the lanes, uncounted.
-        if (lanes.size === 0) waitingBytes = 0
-        else for (const { record } of group) waitingBytes -= record.value.length
-        if (group.length === 0) return
-        void produce(group)
+      while (sending < options.inFlight && !queues.empty) {
+        if (sending > 0 && queues.bytes < WORTH_A_REQUEST_BYTES) return
+        const lanes = queues.take(isSettled)
+        if (lanes.length === 0) return
+        void produce(lanes)
       }
     })
   }
 
-  async function produce(group: readonly Queued[]): Promise<void> {
+  async function produce(lanes: readonly TakenLane<Submission>[]): Promise<void> {
     sending++
     try {
-      const ranges = await answerWithin(timeoutMs, sender.send(group.map((each) => each.record)))
-      acknowledge(group, ranges)
+      acknowledge(lanes, await answerWithin(timeoutMs, sender.send(lanes)))
       setHealthy(true)
     } catch (error) {
       setHealthy(false, error)
       const outcome = new NotDurable('failed', 'Kafka did not acknowledge the events', error)
-      for (const { submission } of group) settle(submission, outcome)
+      for (const { parts } of lanes) for (const { submission } of parts) settle(submission, outcome)
     } finally {
       sending--
-      if (lanes.size > 0) schedule()
+      if (!queues.empty) schedule()
     }
   }
 
-  function acknowledge(group: readonly Queued[], ranges: readonly WrittenRange[]): void {
-    const next = new Map(ranges.map((range) => [laneKey(range), range.baseOffset]))
-    for (const { record, submission } of group) {
-      const key = laneKey(record)
-      const offset = next.get(key)
+  function acknowledge(lanes: readonly TakenLane<Submission>[], ranges: readonly WrittenRange[]): void {
+    const offsets = new Map(ranges.map((range) => [laneKey(range), range.baseOffset]))
+    for (const lane of lanes) {
+      let offset = offsets.get(laneKey(lane))
       if (offset === undefined)
-        throw new Error(`the answer of the broker does not mention ${record.topic}/${record.partition}`)
-      next.set(key, offset + 1)
+        throw new Error(`the answer of the broker does not mention ${lane.topic}/${lane.partition}`)
       // Older brokers do not say where; then the position names the other partitions only.
-      if (record.topic === 'events' && offset >= 0)
-        submission.positions.set(
-          record.partition,
-          Math.max(offset, submission.positions.get(record.partition) ?? 0),
-        )
-      submission.left--
-      if (submission.left === 0) settle(submission, undefined)
+      const told = lane.topic === 'events' && offset >= 0
+      for (const { submission, records } of lane.parts) {
+        offset += records
+        if (told) reached(submission, lane.partition, offset - 1)
+        submission.left -= records
+        if (submission.left === 0) settle(submission, undefined)
+      }
     }
   }
 
@@ -182,20 +160,14 @@ export function createGroupCommit(options: {
       const submission: Submission = {
         left: records.length,
         settled: false,
-        positions: new Map(),
+        positions: [],
         resolve,
         reject,
         untilMs: performance.now() + timeoutMs,
       }
       pending.add(submission)
       timer ??= setTimeout(giveUpLate, timeoutMs).unref()
-      for (const record of records) {
-        waitingBytes += record.value.length
-        const key = laneKey(record)
-        const lane = lanes.get(key)
-        if (lane) lane.queued.push({ record, submission })
-        else lanes.set(key, { queued: [{ record, submission }], next: 0 })
-      }
+      for (const record of records) queues.add(record, submission)
       schedule()
     })
   }
@@ -224,37 +196,15 @@ function answerWithin<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
   })
 }
 
-function laneKey({ topic, partition }: { readonly topic: string; readonly partition: number }): number {
-  return topic === 'events' ? partition : -1 - partition
+function isSettled({ settled }: Submission): boolean {
+  return settled
 }
 
-/** The next produce request: from each lane as much as fits (G2); what was given up is left out. */
-function takeGroup(lanes: Map<number, Lane>): Queued[] {
-  const group: Queued[] = []
-  let requestBytes = 0
-  for (const [key, lane] of lanes) {
-    let records = 0
-    let bytes = 0
-    while (lane.next < lane.queued.length) {
-      const each = lane.queued[lane.next]!
-      const size = each.record.value.length + each.record.key.length + RECORD_OVERHEAD_BYTES
-      const full =
-        records === MAX_PARTITION_RECORDS ||
-        (records > 0 && bytes + size > MAX_PARTITION_BYTES) ||
-        (group.length > 0 && requestBytes + size > MAX_REQUEST_BYTES)
-      if (full) break
-      lane.next++
-      if (each.submission.settled) continue
-      group.push(each)
-      records++
-      bytes += size
-      requestBytes += size
-    }
-    if (lane.next === lane.queued.length) lanes.delete(key)
-    else if (lane.next > 4096) {
-      lane.queued = lane.queued.slice(lane.next)
-      lane.next = 0
-    }
+function reached({ positions }: Submission, partition: number, offset: number): void {
+  for (const position of positions) {
+    if (position.partition !== partition) continue
+    if (offset > position.offset) position.offset = offset
+    return
   }
-  return group
+  positions.push({ partition, offset })
 }

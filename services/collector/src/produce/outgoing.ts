@@ -7,6 +7,13 @@ export interface OutgoingRecord {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** The records of one produce request for one partition, in order. */
+export interface OutgoingLane {
+  readonly topic: 'events' | 'rejected'
+  readonly partition: number
+  readonly records: readonly OutgoingRecord[]
+}
+
 /** Where a produce request wrote the first of its records for a partition; the others follow without a gap. */
 export interface WrittenRange {
   readonly topic: 'events' | 'rejected'
@@ -15,9 +22,9 @@ export interface WrittenRange {
 }
 
 /**
- * The way out, as one produce request with acks=all: resolves when every record is durable, with one range per topic
- * and partition; rejects when any may not be. Order within a partition is kept. Contract: senderContract.ts.
+ * The way out, as one produce request with acks=all: resolves when every record is durable, with one range per lane;
+ * rejects when any may not be. Each topic and partition is one lane at most. Contract: senderContract.ts.
  */
 export interface RecordSender {
-  send(records: readonly OutgoingRecord[]): Promise<readonly WrittenRange[]>
+  send(lanes: readonly OutgoingLane[]): Promise<readonly WrittenRange[]>
 }

@@ -5,7 +5,7 @@ import { EventRecord } from '@tributary/contracts/generated/tributary/event/v1/e
 import { PositionToken } from '@tributary/contracts/generated/tributary/ingest/v1/position'
 import { type AcceptedEvent } from '@tributary/domain'
 import { eventRecord } from './eventRecord.ts'
-import { MAX_PARTITION_BYTES } from './groupCommit.ts'
+import { MAX_PARTITION_BYTES } from './laneQueues.ts'
 import { positionToken } from './positionToken.ts'
 import { MAX_CHUNK_BYTES, rejectedRecords } from './rejectedRecords.ts'
 
@@ -131,4 +131,20 @@ test('the position of an answer names each partition once, in order', () => {
       { partition: 7, offset: 2 ** 40 },
     ],
   })
+})
+
+test('a position written by hand is the one of the generated encoder', () => {
+  const position = fc.record({ partition: fc.nat(100_000), offset: fc.maxSafeNat() })
+  fc.assert(
+    fc.property(
+      fc.nat(5000),
+      fc.uniqueArray(position, { selector: (each) => each.partition }),
+      (epoch, positions) => {
+        const sorted = positions.toSorted((a, b) => a.partition - b.partition)
+        expect(positionToken(epoch, positions)).toBe(
+          Buffer.from(PositionToken.encode({ epoch, positions: sorted }).finish()).toString('base64url'),
+        )
+      },
+    ),
+  )
 })

@@ -1,4 +1,9 @@
-import { type OutgoingRecord, type RecordSender, type WrittenRange } from '../produce/outgoing.ts'
+import {
+  type OutgoingLane,
+  type OutgoingRecord,
+  type RecordSender,
+  type WrittenRange,
+} from '../produce/outgoing.ts'
 
 /**
  * A small log in memory behind the sender's port, with the faults a broker has: it can be away, hang, or lose its
@@ -22,29 +27,27 @@ export function createMemoryLog(): MemoryLog {
   const requests: number[] = []
   let gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined
 
-  function write(records: readonly OutgoingRecord[]): WrittenRange[] {
-    const ranges = new Map<string, WrittenRange>()
-    for (const record of records) {
-      const { topic, partition } = record
+  function write(lanes: readonly OutgoingLane[]): WrittenRange[] {
+    return lanes.map(({ topic, partition, records }) => {
       const key = `${topic}/${partition}`
       const log = partitions.get(key) ?? []
       partitions.set(key, log)
-      if (!ranges.has(key)) ranges.set(key, { topic, partition, baseOffset: log.length })
-      log.push(record)
-      written.push(record)
-    }
-    return [...ranges.values()]
+      const baseOffset = log.length
+      log.push(...records)
+      written.push(...records)
+      return { topic, partition, baseOffset }
+    })
   }
 
   return {
     requests,
     fault: undefined,
-    async send(records) {
-      requests.push(records.length)
+    async send(lanes) {
+      requests.push(lanes.reduce((sum, { records }) => sum + records.length, 0))
       if (this.fault === 'away') throw new Error('no broker answers')
       if (this.fault === 'silent') return new Promise<never>(() => undefined)
       await gate?.opened
-      const ranges = write(records)
+      const ranges = write(lanes)
       if (this.fault === 'deaf') throw new Error('the answer was lost')
       return ranges
     },
