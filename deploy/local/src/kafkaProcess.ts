@@ -16,6 +16,7 @@ import { promisify } from 'node:util'
 import { startChildProcess, type ChildProcess } from './childProcess.ts'
 import { javaCommand } from './javaCommand.ts'
 import { freePort } from './freePort.ts'
+import { type SecuredListener, scramUsers, securedProperties } from './securedListener.ts'
 import { brokerAnswers } from './brokerAnswers.ts'
 
 const run = promisify(execFile)
@@ -24,6 +25,8 @@ export interface KafkaProcess {
   brokers: string
   /** Its further listener, which names `detourPort` as its address. */
   detour: string | undefined
+  /** Its listener with TLS and SASL. */
+  secured: string | undefined
   pid: number
   stop(): Promise<void>
   kill(): Promise<void>
@@ -36,6 +39,7 @@ export interface KafkaProcessOptions {
   dataDir: string
   logFile: string
   detourPort?: number | undefined
+  secured?: SecuredListener | undefined
 }
 
 const LOG4J = fileURLToPath(new URL('../kafka/log4j2.yaml', import.meta.url))
@@ -50,14 +54,16 @@ export async function startKafkaProcess({
   dataDir,
   logFile,
   detourPort,
+  secured,
 }: KafkaProcessOptions): Promise<KafkaProcess> {
   const folder = join(dataDir, 'kafka')
   await mkdir(folder, { recursive: true })
   const ports = await choosePorts(folder)
   const properties = join(folder, 'server.properties')
-  await writeFile(properties, serverProperties(join(folder, 'log'), ports, detourPort))
+  await writeFile(properties, serverProperties(join(folder, 'log'), ports, { detourPort, secured }))
   const classpath = ['-cp', `${join(jars, 'libs')}/*`]
-  if (!existsSync(join(folder, 'log', 'meta.properties'))) await format(classpath, properties, folder)
+  if (!existsSync(join(folder, 'log', 'meta.properties')))
+    await format(classpath, properties, folder, secured)
 
   const child = await startChildProcess({
     name: 'Kafka',
@@ -72,13 +78,19 @@ export async function startKafkaProcess({
     await child.kill()
     throw error
   }
-  return handle(child, brokers, detourPort === undefined ? undefined : `127.0.0.1:${ports.detour}`)
+  return handle(child, {
+    brokers,
+    detour: detourPort === undefined ? undefined : `127.0.0.1:${ports.detour}`,
+    secured: secured && `127.0.0.1:${ports.secured}`,
+  })
 }
 
-function handle(child: ChildProcess, brokers: string, detour: string | undefined): KafkaProcess {
+function handle(
+  child: ChildProcess,
+  addresses: Pick<KafkaProcess, 'brokers' | 'detour' | 'secured'>,
+): KafkaProcess {
   return {
-    brokers,
-    detour,
+    ...addresses,
     pid: child.pid,
     stop: () => child.stop(STOP_GRACE_MS),
     kill: () => child.kill(),
@@ -90,6 +102,7 @@ interface Ports {
   broker: number
   controller: number
   detour: number
+  secured: number
 }
 
 async function choosePorts(folder: string): Promise<Ports> {
@@ -106,12 +119,18 @@ async function choosePorts(folder: string): Promise<Ports> {
     broker: await choose(last.broker),
     controller: await choose(last.controller),
     detour: await choose(last.detour),
+    secured: await choose(last.secured),
   }
   await writeFile(file, JSON.stringify(ports))
   return ports
 }
 
-async function format(classpath: string[], properties: string, folder: string): Promise<void> {
+async function format(
+  classpath: string[],
+  properties: string,
+  folder: string,
+  secured: SecuredListener | undefined,
+): Promise<void> {
   // Text of 22 characters, as Kafka's own are; one that begins with a hyphen would be read as an option.
   const clusterId = `T${randomBytes(16).toString('base64url').slice(1)}`
   const args = [
@@ -122,7 +141,8 @@ async function format(classpath: string[], properties: string, folder: string): 
     'format',
   ]
   try {
-    await run(javaCommand(), [...args, '-t', clusterId, '-c', properties, '--standalone'], {
+    const users = secured ? scramUsers(secured) : []
+    await run(javaCommand(), [...args, '-t', clusterId, '-c', properties, '--standalone', ...users], {
       timeout: READY_TIMEOUT_MS,
     })
   } catch (error) {
@@ -135,10 +155,12 @@ async function format(classpath: string[], properties: string, folder: string): 
 
 function serverProperties(
   logDir: string,
-  { broker, controller, detour }: Ports,
-  detourPort: number | undefined,
+  ports: Ports,
+  { detourPort, secured }: Pick<KafkaProcessOptions, 'detourPort' | 'secured'>,
 ): string {
+  const { broker, controller, detour } = ports
   const further = detourPort === undefined ? [] : [detourPort]
+  const safe = secured ? [`SECURED://127.0.0.1:${ports.secured}`] : []
   const entries: Record<string, string | number> = {
     'process.roles': 'broker,controller',
     'node.id': 1,
@@ -147,14 +169,17 @@ function serverProperties(
       `PLAINTEXT://127.0.0.1:${broker}`,
       `CONTROLLER://127.0.0.1:${controller}`,
       ...further.map(() => `DETOUR://127.0.0.1:${detour}`),
+      ...safe,
     ].join(','),
     'advertised.listeners': [
       `PLAINTEXT://127.0.0.1:${broker}`,
       ...further.map((port) => `DETOUR://127.0.0.1:${port}`),
+      ...safe,
     ].join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT',
+    'listener.security.protocol.map':
+      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT,SECURED:SASL_SSL',
     'log.dirs': logDir,
     'auto.create.topics.enable': 'false',
     // One node.
@@ -167,6 +192,7 @@ function serverProperties(
     'group.initial.rebalance.delay.ms': 0,
     // The cleaner's buffer is 128 MB by default, a quarter of the heap given here.
     'log.cleaner.dedupe.buffer.size': 16 * 1024 * 1024,
+    ...(secured && securedProperties(secured)),
   }
   return `${Object.entries(entries)
     .map(([key, value]) => `${key}=${value}`)

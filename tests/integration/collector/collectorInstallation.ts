@@ -44,8 +44,8 @@ export interface Topics {
 }
 
 /** The collector's topics under a prefix of their own. */
-export async function openTopics(): Promise<Topics> {
-  const kafka = createKafka({ brokers: [testStack().brokers], clientId: 'collector-tests' })
+export async function openTopics(brokers = testStack().brokers): Promise<Topics> {
+  const kafka = createKafka({ brokers: [brokers], clientId: 'collector-tests' })
   const prefix = uniquePrefix('collector')
   await createTopics(kafka, {
     topics: [topics.events, topics.rejected, topics.config],
@@ -100,16 +100,16 @@ export interface Installation extends Topics {
   createSourceTopic(name: string, partitions: number): Promise<string>
 }
 
-/** Everything a collector needs; what was started is stopped by `close`. */
-export async function openInstallation(): Promise<Installation> {
-  const opened = await openTopics()
+/** Everything a collector needs, on the shared Kafka or another; what was started is stopped by `close`. */
+export async function openInstallation(brokers = testStack().brokers): Promise<Installation> {
+  const opened = await openTopics(brokers)
   const database = await createLogDatabase()
   const dataDir = await mkdtemp(join(tmpdir(), 'collector-'))
   const secrets = await createSecretFiles(join(dataDir, 'secrets'))
   const processes: { kill(): Promise<void> }[] = []
   let held: Revision | undefined
   const common: Record<string, string> = {
-    KAFKA_BROKERS: testStack().brokers,
+    KAFKA_BROKERS: brokers,
     KAFKA_REPLICATION_FACTOR: '1',
     KAFKA_MIN_ISR: '1',
     TOPIC_PREFIX: opened.prefix,
