@@ -77,4 +77,15 @@ describe('rejects', () => {
     expect((await tributary('rejects', 'show', 'x')).err).toMatch('"x" is no position')
     expect((await tributary('rejects', 'list', '--code', 'NOTHING')).out).toBe('nothing was refused')
   })
+
+  test('redrive wants to be told which, knows times, and tells nobody apart without the workspace key', async () => {
+    const env = { KAFKA_BROKERS: 'memory:9092', CLICKHOUSE_URL: 'http://127.0.0.1:9' }
+    const tributary = commandLine({ door: new MemoryDoor(), env })
+    expect(await tributary('rejects', 'redrive')).toMatchObject({
+      code: 1,
+      err: 'error: say which: ids, --source, --code, --since, --until, or --all',
+    })
+    expect((await tributary('rejects', 'redrive', '--since', 'soon')).err).toMatch('--since takes a time')
+    expect((await tributary('rejects', 'redrive', '--all')).err).toMatch('WORKSPACE_KEY_FILE is not set')
+  })
 })

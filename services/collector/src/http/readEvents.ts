@@ -127,15 +127,24 @@ export function arrivalOf(
     as: route.kind === 'cloudevents' ? 'cloudevent' : 'event',
     trusted,
     ...(route.kind === 'single' && route.type !== undefined && { type: route.type }),
-    ...(sentHeader !== undefined && { sentAt: sentHeader.slice(0, MAX_TIME_LENGTH) }),
+    ...(sentHeader !== undefined && {
+      sentAt: sentHeader.length <= MAX_TIME_LENGTH ? sentHeader : 'unreadable',
+    }),
     ...(beside !== undefined && { beside }),
   }
 }
 
-/** Only what a verdict reads: a key may stand beside a batch too, and is nobody's to keep. */
+/**
+ * Only what a verdict reads: a key may stand beside a batch too, and is nobody's to keep. It is repeated with each reject:
+ * context and integrations are bounded by MAX_SHARED_BYTES, and what is too long for a time is no time.
+ */
 function besideBatch(envelope: JsonObject): string | undefined {
-  const read = ['context', 'integrations', 'sentAt', 'timestamp'].filter((name) => name in envelope)
-  return read.length === 0
-    ? undefined
-    : JSON.stringify(Object.fromEntries(read.map((name) => [name, envelope[name]])))
+  const beside: JsonObject = {}
+  for (const name of ['context', 'integrations']) if (name in envelope) beside[name] = envelope[name]!
+  for (const name of ['sentAt', 'timestamp']) {
+    const time = envelope[name]
+    if (time === undefined || time === null) continue
+    beside[name] = JSON.stringify(time).length <= MAX_TIME_LENGTH ? time : 'unreadable'
+  }
+  return Object.keys(beside).length === 0 ? undefined : JSON.stringify(beside)
 }

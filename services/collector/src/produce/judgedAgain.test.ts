@@ -225,3 +225,22 @@ test('what the verdict may depend on and the reject does not hold is a reason, n
     reason({ source: 'pos', position, origin: 'kafka:pos:0:1', input: Buffer.from(body).toString('base64') }),
   ).toBeUndefined()
 })
+
+test('what stands beside a batch is not repeated with each reject beyond what its events may have of it', async () => {
+  const log = createMemoryLog()
+  collector = await startTestCollector(log)
+  collector.adopt(after)
+  const bad = '{"type":"nothing","messageId":"m"}'
+  const time = 'x'.repeat(60_000)
+  const batch = `{"timestamp":"${time}","sentAt":[${'1,'.repeat(9_999)}1],"batch":[${Array(2_500).fill(bad).join(',')}]}`
+  const answer = await fetch(`${collector.url}/v1/batch`, { method: 'POST', headers: json, body: batch })
+  expect(answer.status).toBe(200)
+  const rejects = log.records('rejected')
+  expect(rejects.length).toBe(2_500)
+  expect(rejects.reduce((sum, { value }) => sum + value.length, 0)).toBeLessThan(2_500 * 600)
+  expect(rejectsOf(log)[0]!.arrival).toEqual({
+    as: 'event',
+    trusted: false,
+    beside: '{"sentAt":"unreadable","timestamp":"unreadable"}',
+  })
+})
