@@ -6,10 +6,13 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { allTopics, changeTypes, topicName } from '@tributary/contracts'
+import { createAdmin, createKafka, readTopic } from '@tributary/kafka'
 import { startLocalStack, type LocalStack } from '../../deploy/local/src/localStack.ts'
 import { runWeek, type WeekResult } from '../demo/runWeek.ts'
 import { openShop, type Shop } from '../demo/shop.ts'
 import { makeShopWeek } from '../demo/shopWeek.ts'
+import { publicRecordProblems } from '../support/publicRecordProblems.ts'
 
 /** Enough for every kind of customer, few enough for a minute. */
 const PEOPLE = 80
@@ -63,3 +66,29 @@ test('kill -9 of each task service and ClickHouse away in mid-week: nothing lost
   expect(disturbances).toEqual([])
   expect(result.checks.filter((check) => !check.holds)).toEqual([])
 }, 180_000)
+
+test('every record of that week in the public topics is what the published documents say', async () => {
+  const kafka = createKafka({ brokers: stack.kafka.brokers.split(','), clientId: 'public-records' })
+  const admin = await createAdmin(kafka)
+  const problems: string[] = []
+  const seen = new Map<string, number>()
+  for (const topic of allTopics.filter(({ visibility }) => visibility === 'public')) {
+    const name = topicName('cdp', topic)
+    const partitions = await admin.offsets(name).then(({ length }) => length)
+    for (let partition = 0; partition < partitions; partition++)
+      for await (const { records } of readTopic(kafka, { topic: name, partition }))
+        for (const { key, value, headers } of records) {
+          problems.push(...publicRecordProblems(topic, { key: key?.toString() ?? null, value, headers }))
+          const type = String(headers['ce_type'])
+          seen.set(type, (seen.get(type) ?? 0) + 1)
+        }
+  }
+  await admin.close()
+  expect(problems).toEqual([])
+  // Nobody is erased in that week, no join is undone and nobody says what they consent to.
+  const { profileErased, profileSplit, audienceCorrected, consentChanged, ...usual } = changeTypes
+  expect(
+    [profileErased, profileSplit, audienceCorrected, consentChanged].filter((type) => seen.has(type)),
+  ).toEqual([])
+  expect(Object.values(usual).filter((type) => !seen.has(type))).toEqual([])
+}, 60_000)

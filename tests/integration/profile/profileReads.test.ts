@@ -5,6 +5,7 @@ import { type Event, EventType } from '@tributary/contracts/generated/tributary/
 import { ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { callUnary } from '@tributary/service-kit'
 import { type ServiceProcess } from '../../../deploy/local/src/serviceProcess.ts'
+import { openApiProblems } from '../../support/openApiProblems.ts'
 import { waitForValue } from '../../support/waitUntil.ts'
 import { type ProfileInstallation, openProfileInstallation } from './profileInstallation.ts'
 
@@ -52,7 +53,10 @@ async function get(path: string) {
   const response = await fetch(`http://127.0.0.1:${store.ports().http}${path}`, {
     headers: { authorization: String(installation.metadata.get('authorization')[0]) },
   })
-  return { code: response.status, text: await response.text() }
+  const answer = { code: response.status, headers: response.headers, text: await response.text() }
+  const template = /\/events(\?|$)/.test(path) ? '/v1/profiles/{ref}/events' : '/v1/profiles/{ref}'
+  expect(openApiProblems(template, answer)).toEqual([])
+  return answer
 }
 
 test('events are those of all identifiers of the profile now, newest first, each once, and follow a merge and a split', async () => {

@@ -8,6 +8,7 @@ import {
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { Refusal, unavailable } from '@tributary/service-kit'
 import { createRecordingLogger } from '@tributary/service-kit/testing'
+import { openApiProblems } from '../../../../tests/support/openApiProblems.ts'
 import { type ProfileDoor, startProfileDoor } from './profileDoor.ts'
 
 const { logger, records } = (() => {
@@ -62,7 +63,18 @@ const profile = {
   computed: undefined,
   audiences: {},
   events: 3,
-  json: '{"profileId":"p1","traits":{"card":12345678901234567890}}',
+  json: JSON.stringify({
+    profileId: '0123456789abcdef0123456789abcdef-0',
+    version: '0001-000000000000000001',
+    firstSeen: '1970-01-01T00:00:01.000Z',
+    lastSeen: '1970-01-01T00:00:02.000Z',
+    identifiers: [],
+    traits: { card: 'CARD' },
+    computed: {},
+    audiences: {},
+    consent: {},
+    events: 3,
+  }).replace('"CARD"', '12345678901234567890'),
 }
 
 beforeEach(() => {
@@ -76,7 +88,10 @@ async function get(path: string, options: { token?: string; method?: string } = 
     method,
     headers: token === '' ? {} : { authorization: `Bearer ${token}` },
   })
-  return { code: response.status, headers: response.headers, text: await response.text() }
+  const got = { code: response.status, headers: response.headers, text: await response.text() }
+  const template = /\/events(\?|$)/.test(path) ? '/v1/profiles/{ref}/events' : '/v1/profiles/{ref}'
+  expect(openApiProblems(template, got)).toEqual([])
+  return got
 }
 
 describe('questions', () => {

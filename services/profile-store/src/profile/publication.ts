@@ -13,6 +13,7 @@ import {
   topics,
   versionOf,
 } from '@tributary/contracts'
+import { ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { type ProfileRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
 import {
   type JsonObject,
@@ -69,13 +70,7 @@ export function tellProfile(
   const mergedFrom = [...changed.mergedFrom].sort()
   if (before && !diff.worthTelling && mergedFrom.length === 0) return {}
   const numbered = nextChange(publication)
-  const isSplit = !before && changed.splitFrom !== undefined
-  const type = before
-    ? changeTypes.profileUpdated
-    : isSplit
-      ? changeTypes.profileSplit
-      : changeTypes.profileCreated
-  tellChange(publication, numbered, type, {
+  tellChange(publication, numbered, typeOf(before, diff.changed, changed.splitFrom), {
     op: before ? 'u' : 'c',
     changed: [...diff.changed],
     before: diff.before,
@@ -89,6 +84,17 @@ export function tellProfile(
   tellState(publication, numbered, publicJson)
   tellFlips(publication, numbered, flips)
   return { version: numbered.version, publicJson, mergedInto: '' }
+}
+
+/** Whoever keeps consents reads one type: it goes before `updated` when something else changed as well. */
+function typeOf(
+  before: JsonObject | undefined,
+  changed: readonly string[],
+  splitFrom: string | undefined,
+): string {
+  if (!before) return splitFrom === undefined ? changeTypes.profileCreated : changeTypes.profileSplit
+  const isConsent = changed.some((path) => path.startsWith('consent.'))
+  return isConsent ? changeTypes.consentChanged : changeTypes.profileUpdated
 }
 
 /** Tells that a profile is part of another one now, or of yet another. */
@@ -198,13 +204,19 @@ function tellFlips(publication: Publication, { version, time }: Numbered, flips:
       {
         topic: topics.audienceChanges,
         key: profileId,
-        type: member ? changeTypes.audienceEntered : changeTypes.audienceLeft,
+        type: flipType(publication, member),
         json: canonicalJsonText(change as unknown as DomainJson),
       },
     )
     if (member) observations.entered++
     else observations.left++
   }
+}
+
+/** What a join had brought about, and its undoing takes back, says so: whoever acted on it may want to make it good. */
+function flipType({ changed }: Publication, member: boolean): string {
+  if (changed.change?.kind === ChangeKind.CHANGE_KIND_SPLIT) return changeTypes.audienceCorrected
+  return member ? changeTypes.audienceEntered : changeTypes.audienceLeft
 }
 
 function send(
