@@ -1,10 +1,11 @@
 /** docs/operating/identity.md, step by step, on the real stack: a wrong merge is found, undone, and redone. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startServices, type Installation } from '../../deploy/local/src/launcher.ts'
+import { runTributary } from '../../deploy/local/src/runTributary.ts'
 import { sharedStack } from '../support/testStack.ts'
 import { uniquePrefix } from '../support/uniquePrefix.ts'
 import { waitForValue, waitUntil } from '../support/waitUntil.ts'
@@ -21,12 +22,13 @@ beforeAll(async () => {
   const manual = await readFile(MANUAL, 'utf8')
   left = [...manual.matchAll(/```sh\n(.*?)```/gs)].flatMap((block) => block[1]!.trim().split('\n'))
   folder = await mkdtemp(join(tmpdir(), 'tributary-e2e-'))
+  await cp(DOCUMENTS, join(folder, 'shop'), { recursive: true })
   const prefix = uniquePrefix('merge')
   installation = await startServices(sharedStack(prefix), {
     dataDir: folder,
     settings: { TOPIC_PREFIX: prefix, GROUP_PREFIX: prefix, TRIBUTARY_ACTOR: 'Grace' },
     services: [{ service: 'collector' }, { service: 'identity-stitcher' }, { service: 'profile-store' }],
-    documents: DOCUMENTS,
+    documents: join(folder, 'shop'),
   })
 }, 180_000)
 
@@ -36,9 +38,19 @@ afterAll(async () => {
 })
 
 /** Runs a line of the manual, or one like it. */
-function run(line: string): Promise<string> {
+async function run(line: string): Promise<string> {
   const words = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map((word) => word[1] ?? word[2]!).slice(1)
   const { identityStitcher, profileStore } = installation.addresses()
+  if (words[0] === 'plan') {
+    const place = [join(folder, words[1]!), '--address', identityStitcher!.grpc]
+    const { code, stdout, stderr } = await runTributary(['plan', ...place], installation.settings)
+    // 2: there are changes.
+    if (code !== 2) throw new Error(`the plan ended with ${code}: ${stderr}${stdout}`)
+    return stdout
+  }
+  if (words[0] === 'apply')
+    return installation.tributary(['apply', join(folder, words[1]!), ...words.slice(2)])
+  if (words[0] === 'rollback') return installation.tributary(words)
   const address = words[0] === 'profile' ? profileStore!.grpc : identityStitcher!.grpc
   return installation.tributary([...words, '--address', address])
 }
@@ -161,5 +173,29 @@ test('two users joined and separated have their own events and their old ids aga
     found.every((one) => one.events === 10),
   )
   expect(after.map((each) => each.profileId)).toEqual(before.map((each) => each.profileId))
+})
+
+test('rules are changed as the plan says, and changed back', async () => {
+  await send(['ada', 'lovelace'].map((userId, n) => track({ userId, anonymousId: 'kiosk' }, 30 + n)))
+  const explain = 'tributary identity explain anonymous_id:kiosk user_id:ada'
+  await waitForValue(
+    'the kiosk to be Ada’s',
+    () => run(explain),
+    (why) => why.includes('are one person'),
+  )
+  const file = join(folder, 'shop', 'workspace.yaml')
+  const rules = await readFile(file, 'utf8')
+  await writeFile(file, rules.replace(/(anonymous_id, maxPerProfile: 50, sharedAfter:) 3/, '$1 1'))
+  const plan = await run(next(/^tributary plan /))
+  expect(plan).toMatch(/split +1 profile +1 identifier\n/)
+  expect(plan).toMatch(/linked → shared +1 identifier\n/)
+  expect(plan).toMatch(/anonymous_id \w+… is shared by too many, so it joins nobody/)
+  expect(await run(explain)).toContain('are one person')
+
+  const applied = await run(next(/^tributary apply /))
+  const revision = Number(/applied as revision (\d+)/.exec(applied)![1])
+  expect(await run(next(/^tributary identity explain /))).toContain('is shared by too many')
+  await run(next(/^tributary rollback /, { REVISION: String(revision - 1) }))
+  expect(await run(next(/^tributary identity explain /))).toContain('are one person')
   expect(left).toEqual([])
 })
