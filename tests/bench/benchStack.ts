@@ -23,7 +23,15 @@ export function benchStack(): Promise<LocalStack> {
   return stack
 }
 
+const closers: (() => Promise<unknown>)[] = []
+
+/** Closes what several bars share; called once, when all are measured. */
+export function closeAtEnd(close: () => Promise<unknown>): void {
+  closers.push(close)
+}
+
 export async function stopBenchStack(): Promise<void> {
+  await Promise.all(closers.map((close) => close()))
   await (await stack)?.stop()
   await rm(FOLDER, { recursive: true, force: true })
 }

@@ -1,3 +1,4 @@
+import { encodeMessage } from './encodeMessage.ts'
 import { Stamp } from './generated/tributary/ledger/v1/stamp.ts'
 
 /** Field 15, length-delimited. */
@@ -9,7 +10,7 @@ const STAMP_TAG = (15 << 3) | 2
  * Source: protobuf encoding guide, "Last One Wins" and message merging.
  */
 export function appendStamp(message: Uint8Array, stamp: Stamp): Buffer {
-  const body = Stamp.encode(stamp).finish()
+  const body = encodeMessage(Stamp, stamp)
   // A stamp is under 128 bytes (writer ≤ 64, two varints), so its length is one byte.
   if (body.length > 127)
     throw new RangeError(`a stamp of ${body.length} bytes: writer names are at most 64 bytes`)

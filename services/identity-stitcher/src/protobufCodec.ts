@@ -1,8 +1,9 @@
+import { encodeMessage } from '@tributary/contracts'
 import type { Codec } from '@tributary/stream-runtime'
 
 /** What ts-proto generates for a message, as far as a codec needs it. */
 interface GeneratedMessage<M> {
-  encode(message: M): { finish(): Uint8Array }
+  encode: Parameters<typeof encodeMessage<M>>[0]['encode']
   decode(bytes: Uint8Array): M
 }
 
@@ -17,9 +18,9 @@ export function protobufCodec<M, V>(
   convert?: { readonly to: (value: V) => M; readonly from: (message: M) => V },
 ): Codec<M> | Codec<V> {
   if (!convert)
-    return { encode: (value: M) => message.encode(value).finish(), decode: (bytes) => message.decode(bytes) }
+    return { encode: (value: M) => encodeMessage(message, value), decode: (bytes) => message.decode(bytes) }
   return {
-    encode: (value: V) => message.encode(convert.to(value)).finish(),
+    encode: (value: V) => encodeMessage(message, convert.to(value)),
     decode: (bytes) => convert.from(message.decode(bytes)),
   }
 }

@@ -1,13 +1,14 @@
+import { encodeMessage } from '@tributary/contracts'
 import { type Codec } from '@tributary/stream-runtime'
 
 /** What ts-proto generates for a message. */
 interface Message<T> {
-  encode(value: T): { finish(): Uint8Array }
+  encode: Parameters<typeof encodeMessage<T>>[0]['encode']
   decode(bytes: Uint8Array): T
 }
 
 export function protoCodec<T>(message: Message<T>): Codec<T> {
-  return { encode: (value) => message.encode(value).finish(), decode: (bytes) => message.decode(bytes) }
+  return { encode: (value) => encodeMessage(message, value), decode: (bytes) => message.decode(bytes) }
 }
 
 /** For small rows that few ever see. */

@@ -79,7 +79,8 @@ export function appendEvidence(
     view.rules,
   )
   for (const link of [...links].sort((x, y) => compareLinks(x, y, view.rules))) {
-    const [a, b] = [link.a, link.b].map((end) => sideOf(rows, sides, end, updated.get(end.id)!))
+    const a = sideOf(rows, view, sides, link.a, updated)
+    const b = sideOf(rows, view, sides, link.b, updated)
     if (!a || !b) return undefined
     const considered = consider(rows, view, seen, link, a, b)
     if (!considered) return undefined
@@ -146,14 +147,18 @@ function isContested(view: IdentityView, row: IdentifierRow): boolean {
 
 function sideOf(
   rows: IdentityRows,
+  view: IdentityView,
   sides: Map<string, Side>,
   member: EvidenceMember,
-  row: IdentifierRow,
+  updated: ReadonlyMap<string, IdentifierRow>,
 ): Side | undefined {
+  const row = updated.get(member.id)!
+  const isNew = view.row(member.id)!.rulesVersion === NEVER_JUDGED
   const name = profileOf(member.id, row).identifierId
   const known = sides.get(name)
   if (known) return known
-  const stored = rows.clusters.get(name)
+  // Nobody has resolved a new one yet.
+  const stored = isNew ? undefined : rows.clusters.get(name)
   // Who stands alone without a conflict has no row; who belongs to another cannot be without.
   if (!stored && name !== member.id) return undefined
   const type = stored ? rows.identifiers.get(name)?.type : row.type

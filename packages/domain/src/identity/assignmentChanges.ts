@@ -1,4 +1,3 @@
-import { groupBy } from './groupBy.ts'
 import { type ProfileName, sameProfile } from './identityState.ts'
 
 /** Where an identifier was before a resolution and where it is after. */
@@ -37,18 +36,13 @@ export interface AssignmentChange {
  * nobody else is there, a rename; only some of them moved, a split. A new generation is an erasure.
  */
 export function assignmentChanges(placements: readonly Placement[]): readonly AssignmentChange[] {
-  const before = groupBy(placements, (each) => textOf(each.before))
-  const after = groupBy(placements, (each) => textOf(each.after))
-  const scattered = new Set(
-    [...before]
-      .filter(([, all]) => all.some((each) => !sameProfile(each.after, all[0]!.after)))
-      .map(([p]) => p),
-  )
-  const mixed = new Set(
-    [...after]
-      .filter(([, all]) => all.some((each) => !sameProfile(each.before, all[0]!.before)))
-      .map(([p]) => p),
-  )
+  const scattered = new Set<string>()
+  const mixed = new Set<string>()
+  const [wentTo, cameFrom] = [new Map<string, ProfileName>(), new Map<string, ProfileName>()]
+  for (const { before, after } of placements) {
+    noteOther(wentTo, scattered, textOf(before), after)
+    noteOther(cameFrom, mixed, textOf(after), before)
+  }
   const kindOf = (each: Placement): AssignmentKind => {
     if (each.generation !== each.generationBefore) return 'erase'
     if (sameProfile(each.before, each.after)) return 'merge'
@@ -66,6 +60,18 @@ export function assignmentChanges(placements: readonly Placement[]): readonly As
       into: each.after,
     }))
     .sort((a, b) => (a.identifierId < b.identifierId ? -1 : 1))
+}
+
+/** Adds to `several` the profile that another one is noted for already. */
+function noteOther(
+  noted: Map<string, ProfileName>,
+  several: Set<string>,
+  profile: string,
+  other: ProfileName,
+): void {
+  const known = noted.get(profile)
+  if (!known) noted.set(profile, other)
+  else if (!sameProfile(known, other)) several.add(profile)
 }
 
 /** A row is sent where it changes, and once for whoever gives the name to a profile of two or more. */

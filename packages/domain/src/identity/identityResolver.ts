@@ -13,6 +13,7 @@ import { appendEvidence, isOrderIndifferent } from './appendEvidence.ts'
 import { type Evidence, MAX_EVIDENCE_MEMBERS, joinSightings } from './evidence.ts'
 import { type Fact, declared, factProblem, isLater } from './fact.ts'
 import {
+  ANY_RETRACTION,
   type IdentityRows,
   RULES_KEY,
   WALK_KEY,
@@ -100,7 +101,7 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
     return { touched, recheck }
   }
   const isEvidenceRetracted = (evidenceId: string): boolean => {
-    if (!rows.factsOf.get(evidenceId)) return false
+    if (!rows.factsOf.get(ANY_RETRACTION) || !rows.factsOf.get(evidenceId)) return false
     const view = viewIdentity(rows, cache)
     return [...indexed(rows.factsOf, evidenceId)].some((factId) => {
       const fact = rows.facts.get(factId)
@@ -146,6 +147,7 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
       ensureIdentifiers(fact.members)
       if (fact.kind === 'retract') {
         const target = fact.retracts ?? ''
+        rows.factsOf.put(ANY_RETRACTION, true)
         rows.factsOf.put(target, true)
         rows.factsOf.put(indexKey(target, fact.id), true)
       }

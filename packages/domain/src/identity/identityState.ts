@@ -92,7 +92,10 @@ export interface IdentityRows {
   /** identifier | evidence. */
   readonly evidenceOf: Rows<true>
   readonly facts: Rows<Fact>
-  /** identifier | fact, and what a retraction is about | fact; of the latter also its id alone, to be found by one get. */
+  /**
+   * identifier | fact, and what a retraction is about | fact. Of the latter also its id alone, to be found by one get,
+   * and once ANY_RETRACTION, so that nobody looks while there is none.
+   */
   readonly factsOf: Rows<true>
   /** naming identifier | identifier, for identifiers with an assignment. */
   readonly membersOf: Rows<true>
@@ -107,6 +110,9 @@ export type ReadIdentityRows = {
 
 export const RULES_KEY = 'rules'
 export const WALK_KEY = 'walk'
+
+/** In `factsOf`: there are retractions. No id is empty. */
+export const ANY_RETRACTION = ''
 
 /** Between two ids in the key of an index; no id holds it. */
 const SEPARATOR = '|'

@@ -8,7 +8,7 @@
  *      again after that: the resolver has forgotten it.
  */
 import { hash } from 'node:crypto'
-import { topics } from '@tributary/contracts'
+import { encodeMessage, topics } from '@tributary/contracts'
 import { type Event, EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import {
@@ -89,7 +89,7 @@ function erasedUntil(context: StepContext, { identifiers: [anchor] }: Identified
 }
 
 function send(context: StepContext, key: string, record: NonNullable<EvidenceRecord['record']>): void {
-  const value = EvidenceRecord.encode({ record, stamp: undefined }).finish()
+  const value = encodeMessage(EvidenceRecord, { record, stamp: undefined })
   context.send({ topic: topics.evidence, partition: 0, key, value })
 }
 

@@ -3,6 +3,7 @@ import {
   changeTypes,
   cloudEventHeaders,
   cloudEventId,
+  encodeMessage,
   profileIdOf,
   topics,
   versionOf,
@@ -73,7 +74,7 @@ function sendAssignment(
   cause: Cause,
 ): void {
   const until = identityRows(context).identifiers.get(change.identifierId)?.erasedUntilMs ?? -1
-  const value = Assignment.encode({
+  const value = encodeMessage(Assignment, {
     identifierId: change.identifierId,
     type: change.type,
     profileId: textOf(change.into),
@@ -87,7 +88,7 @@ function sendAssignment(
     },
     ...(until >= 0 && { erasedUntilMs: until }),
     stamp: undefined,
-  }).finish()
+  })
   context.send({ topic: topics.assignments, key: change.identifierId, value })
 }
 

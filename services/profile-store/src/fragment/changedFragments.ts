@@ -1,4 +1,4 @@
-import { KEY_SEPARATOR, profileIdOf, topics } from '@tributary/contracts'
+import { KEY_SEPARATOR, encodeMessage, profileIdOf, topics } from '@tributary/contracts'
 import { type Change } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { type Cause, type Part, PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
 import { type FragmentRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
@@ -113,6 +113,6 @@ function sendPart(context: StepContext, part: Part): void {
     topic: topics.profileParts,
     partitionKey: part.profileId,
     key: `${part.profileId}${KEY_SEPARATOR}${part.identifierId}`,
-    value: PartRecord.encode({ record: { $case: 'part', value: part } }).finish(),
+    value: encodeMessage(PartRecord, { record: { $case: 'part', value: part } }),
   })
 }
