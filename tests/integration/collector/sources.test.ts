@@ -142,6 +142,82 @@ test('Segment-shaped JSON needs no mapping', async () => {
   ).toBe('unknown_type')
 }, 60_000)
 
+test('CloudEvents and changes of a table, as their producers write them: headers, keys, tombstones', async () => {
+  const [orders, rows] = await Promise.all(
+    ['orders', 'customers'].map((name) => installation.createSourceTopic(name, 1)),
+  )
+  await installation.apply([
+    pos(receipts),
+    { kind: 'Source', id: 'app', kafka: { topic: app, format: 'segment' }, zone: 'Europe/Paris' } as never,
+    { kind: 'Source', id: 'orders', kafka: { topic: orders, format: 'cloudevents' } } as never,
+    {
+      kind: 'Source',
+      id: 'customers',
+      kafka: { topic: rows, format: 'debezium', onDelete: 'erase' },
+      map: {
+        type: { const: 'identify' },
+        identifiers: { user_id: 'id' },
+        traits: { plan: 'plan' },
+      },
+    } as never,
+  ])
+  const at = { partition: 0 }
+  const headers = {
+    ce_specversion: '1.0',
+    ce_id: '1',
+    ce_source: '/shop',
+    ce_type: 'paid',
+    'content-type': 'application/json',
+  }
+  const change = (op: string, before: string | null, after: string | null): string =>
+    `{"op":"${op}","before":${before},"after":${after},"source":{"name":"crm","table":"customers","lsn":9}}`
+  const row = (plan: string, visits: number): string =>
+    `{"id":9007199254740993,"plan":"${plan}","visits":${visits}}`
+  const key = '{"id":9007199254740993}'
+  await installation.producer.send([
+    { ...at, topic: orders!, key: 'k', value: '{"total":18446744073709551616}', headers },
+    {
+      ...at,
+      topic: orders!,
+      key: 'k',
+      value: '{"specversion":"1.0","id":"2","source":"/shop","type":"paid","userid":"u1"}',
+      headers: { 'content-type': 'application/cloudevents+json' },
+    },
+    { ...at, topic: rows!, key, value: change('c', null, row('free', 1)) },
+    { ...at, topic: rows!, key, value: change('u', row('free', 1), row('free', 2)) },
+    { ...at, topic: rows!, key, value: change('u', row('free', 2), row('pro', 2)) },
+    { ...at, topic: rows!, key, value: change('d', null, null) },
+    { ...at, topic: rows!, key, value: null },
+  ])
+  const paid = await waitForValue(
+    'two CloudEvents',
+    () => eventsOf('orders'),
+    (found) => found.length === 2,
+  )
+  const byId = new Map(paid.map((event) => [event.messageId, event]))
+  expect([byId.get('/shop#1')?.name, byId.get('/shop#2')?.name]).toEqual(['paid', 'paid'])
+  expect(byId.get('/shop#1')!.raw.toString()).toContain('"data":{"total":18446744073709551616}')
+  const changes = await waitForValue(
+    'three changes',
+    () => eventsOf('customers'),
+    (found) => found.length === 3,
+  )
+  expect(changes.map(({ erases, identifiers }) => [erases, identifiers.map(({ value }) => value)])).toEqual([
+    [undefined, ['9007199254740993']],
+    [undefined, ['9007199254740993']],
+    [true, ['9007199254740993']],
+  ])
+  const left = await waitForValue(
+    'what is left out',
+    () => rejectedOf('customers'),
+    (found) => found.length === 2,
+  )
+  expect(left.map(({ code, position }) => [code, position?.offset])).toEqual([
+    ['no_mapped_change', 1],
+    ['change_left_out', 4],
+  ])
+}, 60_000)
+
 test('a source whose topic is missing is reported and waited for; the others go on', async () => {
   const late = `${installation.prefix}.late`
   await installation.apply([

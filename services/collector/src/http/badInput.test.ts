@@ -258,6 +258,34 @@ describe('wire', () => {
     expect(text).toContain('"accepted":1')
   })
 
+  test('a body longer than its length is an event, and what is beyond it no request', async () => {
+    const text = await talk(
+      collector.url,
+      `${head}content-length: 2\r\n\r\n{}{"type":"page"}`,
+      /invalid_request/,
+    )
+    expect(text.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400'])
+    expect(log.records('events')).toHaveLength(1)
+  })
+
+  test('what is no request waits for the answer of the one before it, however long that takes', async () => {
+    log.hold()
+    setTimeout(() => log.release(), 200)
+    const two = `${head}content-length: 2\r\n\r\n{}`
+    const text = await talk(collector.url, `${two}${two}hello\r\n\r\n`, /invalid_request/)
+    expect(text.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 400'])
+  })
+
+  test('a length and chunks at once are refused: two readers could take them for different requests', async () => {
+    const text = await talk(
+      collector.url,
+      `${head}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+      /invalid_request/,
+    )
+    expect(text).toMatch(/^HTTP\/1.1 400/)
+    expect(log.requests).toEqual([])
+  })
+
   test('a body that ends early keeps nothing and gives its bytes back', async () => {
     const socket = connect(Number(new URL(collector.url).port), '127.0.0.1')
     socket.write(`${head}content-length: 5000\r\n\r\n{"a":`)

@@ -347,6 +347,33 @@ test('a new revision is adopted while requests are under way, and none is droppe
   await changing.stop()
 })
 
+test('a key is rotated with an overlap: both hold until the old one is taken out', async () => {
+  const rotating = await startTestCollector(createMemoryLog())
+  const status = async (key: string): Promise<number> =>
+    (await post(`${rotating.url}/v1/page`, '{}', { 'x-write-key': key })).status
+  const statuses = async (): Promise<number[]> => [await status('wk_old_key'), await status('wk_new_key')]
+  const revisions = [['wk_old_key'], ['wk_old_key', 'wk_new_key'], ['wk_new_key']]
+  const found: number[][] = []
+  for (const [i, keys] of revisions.entries()) {
+    rotating.adopt(
+      workspaceOf(
+        [
+          { kind: 'Source', id: 'web', http: { keys: keys.map((value) => ({ kind: 'client', value })) } },
+        ] as never,
+        i + 1,
+      ),
+    )
+    // oxlint-disable-next-line no-await-in-loop -- one revision after the other
+    found.push(await statuses())
+  }
+  expect(found).toEqual([
+    [200, 401],
+    [200, 200],
+    [401, 200],
+  ])
+  await rotating.stop()
+})
+
 test('what happened can be read from the metrics', async () => {
   const counting = await startTestCollector(createMemoryLog())
   counting.adopt(workspaceOf(exampleSources))

@@ -9,7 +9,7 @@
  *  H3. A request keeps the configuration its key was found in; adopting a new revision touches none.
  *  H4. A stop refuses no connection that is there and answers everything it took.
  */
-import { type IncomingMessage, STATUS_CODES, type Server, type ServerResponse, createServer } from 'node:http'
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { type RejectedArrival } from '@tributary/contracts'
 import { defaultEventLimits, originOf } from '@tributary/domain'
@@ -27,6 +27,7 @@ import { type EventRoute, type EventsRead, arrivalOf, judgeEvents, readEvents } 
 import { settingsAnswer, sourceConfigAnswer } from './startAnswers.ts'
 import { createRateLimits, type RateLimits } from './rateLimits.ts'
 import { readRequestBody } from './readRequestBody.ts'
+import { refuseConnection } from './refuseConnection.ts'
 import { type Route, findRoute } from './route.ts'
 import { verifyWebhook } from './webhook.ts'
 import { keyInBody, keysInRequest } from './writeKey.ts'
@@ -83,13 +84,7 @@ export async function startIngestServer(options: IngestServerOptions): Promise<I
       if (wireFault((error as NodeJS.ErrnoException).code) !== 'request_timeout') socket.destroy()
       return
     }
-    if (!socket.writable) return
-    const { status, body } = refuse(wireFault((error as NodeJS.ErrnoException).code))
-    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\n`
-    const cors = 'access-control-allow-origin: *\r\nconnection: close\r\n'
-    socket.end(`${head}${cors}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`, () => {
-      socket.destroy()
-    })
+    refuseConnection(socket, (error as NodeJS.ErrnoException).code)
   })
   await listen(server, options)
   return {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
 import { type RejectedRecord } from '@tributary/contracts'
 import { EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { createMetrics } from '@tributary/service-kit'
@@ -104,6 +105,75 @@ describe('other formats', () => {
     expect(JSON.parse(deleted!.payload!.toString())).toMatchObject({ userId: 'u7', traits: { plan: null } })
     expect(rejectsOf(log).map((each) => each.code)).toEqual(['change_left_out'])
   })
+})
+
+describe('whatever a producer writes', () => {
+  const bytes = fc.uint8Array({ maxLength: 60 }).map((each) => Buffer.from(each))
+  const change = fc
+    .record({
+      op: fc.constantFrom('c', 'u', 'd', 'r', 't', 'm', 'x', 7),
+      before: fc.oneof(fc.constant(null), fc.jsonValue()),
+      after: fc.oneof(fc.constant(null), fc.jsonValue()),
+      source: fc.oneof(fc.constant({ lsn: 1 }), fc.jsonValue()),
+    })
+    .map((each) => Buffer.from(JSON.stringify(each)))
+  const value = fc.oneof(
+    fc.constant(null),
+    bytes,
+    fc.json().map((each) => Buffer.from(each)),
+    change,
+    fc
+      .record({
+        type: fc.constantFrom('page', 'track', 'nonsense', 1),
+        id: fc.jsonValue(),
+        userId: fc.jsonValue(),
+      })
+      .map((each) => Buffer.from(JSON.stringify(each))),
+  )
+  const headerNames = [
+    'ce_id',
+    'ce_specversion',
+    'ce_source',
+    'ce_type',
+    'ce_time',
+    'content-type',
+    '__proto__',
+  ]
+  const record = fc.record({
+    value,
+    key: fc.oneof(fc.constant(null), bytes),
+    headers: fc.dictionary(fc.constantFrom(...headerNames), fc.oneof(bytes, fc.string({ maxLength: 30 }))),
+    timestampMs: fc.oneof(fc.integer(), fc.constant(TIME), fc.constant(2 ** 63)),
+  })
+
+  test.each(['pos', 'app', 'orders', 'customers'])(
+    '%s: each record is one event or one reject with all its bytes, and the same when it is read again',
+    async (id) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 8 }), async (records) => {
+          const batch = { ...batchOf([]), records: records.map((each, offset) => ({ ...each, offset })) }
+          const read = async () => {
+            const { log, options } = open()
+            expect(await takeBatch(source(id), batch, options)).toBe(true)
+            return { events: eventsOf(log), rejects: rejectsOf(log) }
+          }
+          const { events, rejects } = await read()
+          const places = [
+            ...events.map(({ origin }) => origin),
+            ...rejects.map(({ position }) => `kafka:retail.receipts:2:${position!.offset}`),
+          ]
+          expect(places.sort()).toEqual(records.map((_, i) => `kafka:retail.receipts:2:${i}`).sort())
+          // A CloudEvent in binary mode is kept in its structured form: with what stood in its headers.
+          const kept = id === 'orders' ? [] : rejects
+          expect(kept.map(({ input }) => Buffer.from(input, 'base64'))).toEqual(
+            kept.map(({ position }) => records[position!.offset]!.value ?? Buffer.alloc(0)),
+          )
+          expect(await read()).toEqual({ events, rejects })
+        }),
+        { numRuns: 100 },
+      )
+    },
+  )
 })
 
 test('every type of event can be mapped, and a source may take larger ones', async () => {
