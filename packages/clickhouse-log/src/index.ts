@@ -5,6 +5,8 @@ export {
   type EventPlace,
   createAnchoredEvents,
 } from './read/anchoredEvents.ts'
+export { type MemberComparison, type MemberDifference, compareMembers } from './audience/compareMembers.ts'
+export { type AudienceWorld, audienceSql } from './audience/audienceSql.ts'
 export { readDeliveryStory, type DeliveryStory, type StoredOutcome } from './read/deliveryStory.ts'
 export { type FoldedEvent, type FoldedEvents, createFoldedEvents } from './read/foldedEvents.ts'
 export * from './read/messageTrace.ts'

@@ -27,6 +27,7 @@ import { createPaint } from '../output/paint.ts'
 import { counted, shortened, table } from '../output/table.ts'
 import { timeText } from '../output/time.ts'
 import { withDoor, type OpenDoor } from '../withDoor.ts'
+import { audiencePreviewCommands } from './audiencePreview.ts'
 import { profileRefOf } from './profile.ts'
 
 interface Flags extends ConnectionFlags {
@@ -86,6 +87,7 @@ export function audienceCommand(
       context.out(flags.json ? JSON.stringify(answer, null, 2) : explanationText(id, who, answer, paint))
       done(0)
     })
+  audiencePreviewCommands(audience, context, done, open)
 }
 
 type Unary<Q, A> = Parameters<typeof ask<AudienceServiceClient, Q, A>>[3]

@@ -89,10 +89,14 @@ export function judgedProfile(
   }
 }
 
-/** What a kind reads as when nothing counted. */
+/** Whether a kind reads as 0, and not as no value, when nothing counted. */
+export function readsAsZero(kind: AggregateKind): boolean {
+  return kind === 'count' || kind === 'sum' || kind === 'distinct'
+}
+
 function nothingIs(kind: AggregateKind): Json | undefined {
   if (kind === 'sequence') return false
-  return kind === 'count' || kind === 'sum' || kind === 'distinct' ? 0 : undefined
+  return readsAsZero(kind) ? 0 : undefined
 }
 
 /** An audience in force. */

@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto'
+import type { Command } from 'commander'
+import {
+  type MemberComparison,
+  type MemberDifference,
+  audienceSql,
+  compareMembers,
+  connectClickHouse,
+  type ClickHouse,
+} from '@tributary/clickhouse-log'
+import {
+  type AudienceDocument,
+  type Document,
+  type TraitDocument,
+  didYouMean,
+  fromRevisionDocument,
+  heldRevision,
+  traitAggregate,
+} from '@tributary/configuration'
+import { type CompiledAudience, compileAudience, describeCondition, readsAsZero } from '@tributary/domain'
+import { loadRevisions } from '../configurationAccess.ts'
+import { clickhouseTarget, type ConnectionFlags } from '../connections.ts'
+import { CommandError, type Context, type ExitCode } from '../context.ts'
+import { wholeNumber, withClickhouse, withJson, withKafka, withSubstitutions } from '../options.ts'
+import { counted, table } from '../output/table.ts'
+import { timeText } from '../output/time.ts'
+import { readDocuments, refuseProblems, problemsOf } from '../readDocuments.ts'
+import { withDoor, type OpenDoor } from '../withDoor.ts'
+
+interface Flags extends ConnectionFlags {
+  readonly json?: true
+  readonly samples: number
+  readonly set?: ReadonlyMap<string, string>
+}
+
+export function audiencePreviewCommands(
+  audience: Command,
+  context: Context,
+  done: (code: ExitCode) => void,
+  open: OpenDoor,
+): void {
+  const preview = audience
+    .command('preview')
+    .description('who would be in an audience as a folder describes it, from the event log; changes nothing')
+    .argument('<id>', 'id of the audience')
+    .argument('<dir>', 'folder, or one file, with YAML documents')
+    .option('--samples <number>', 'at most so many profiles of each kind', wholeNumber, 20)
+    .action(async (id: string, dir: string, flags: Flags) => {
+      const { documents } = readFolder(context, dir, flags)
+      const found = await withLog(context, flags, (log) =>
+        compare(log, context, documents, id, flags.samples),
+      )
+      context.out(flags.json ? JSON.stringify(found, null, 2) : previewText(found, dir))
+      done(0)
+    })
+  withClickhouse(withSubstitutions(withJson(preview)))
+  const check = audience
+    .command('check')
+    .description('whether the members of every audience are those that the event log alone gives')
+    .option('--samples <number>', 'at most so many profiles of each difference', wholeNumber, 5)
+    .action(async (flags: Flags) => done(await checkAll(context, flags, open)))
+  withClickhouse(withKafka(withJson(check)))
+}
+
+interface Compared extends MemberComparison {
+  readonly audience: string
+  readonly sentence: string
+  /** The moment windows look back from. */
+  readonly asOf: string
+}
+
+function readFolder(context: Context, dir: string, flags: Flags): { documents: Document[] } {
+  const read = readDocuments(context, dir, flags.set ?? new Map<string, string>())
+  refuseProblems(problemsOf(read, [], dir))
+  return { documents: read.parsed.documents.map((each) => each.document) }
+}
+
+async function withLog<T>(
+  context: Context,
+  flags: ConnectionFlags,
+  use: (log: ClickHouse) => Promise<T>,
+): Promise<T> {
+  const target = clickhouseTarget(context, flags)
+  const clickhouse = connectClickHouse(target)
+  try {
+    await clickhouse.ping().catch((error: Error) => {
+      throw new CommandError(
+        `ClickHouse does not answer at ${target.url} (${error.message}): is it running, and is the address right?`,
+      )
+    })
+    return await use(clickhouse)
+  } finally {
+    await clickhouse.close()
+  }
+}
+
+const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
+
+async function compare(
+  log: ClickHouse,
+  context: Context,
+  documents: readonly Document[],
+  id: string,
+  samples: number,
+): Promise<Compared> {
+  const audiences = documents.filter((each): each is AudienceDocument => each.kind === 'Audience')
+  const document = audiences.find((each) => each.id === id)
+  if (!document)
+    throw new CommandError(
+      `there is no audience "${id}"${didYouMean(
+        id,
+        audiences.map((each) => each.id),
+      )}`,
+    )
+  const compiled = new Map<string, CompiledAudience>(
+    audiences.map((each) => [each.id, compileAudience(each.where, hash)]),
+  )
+  const nowMs = context.now()
+  const world = { audiences: compiled, computed: computedTraits(documents), nowMs }
+  const members = audienceSql(log, compiled.get(id)!, world)
+  return {
+    audience: id,
+    sentence: describeCondition(document.where),
+    asOf: new Date(nowMs).toISOString(),
+    ...(await compareMembers(log, { audience: id, members, samples })),
+  }
+}
+
+/** Computed traits → whether nothing counted reads as 0. */
+function computedTraits(documents: readonly Document[]): Map<string, boolean> {
+  return new Map(
+    documents
+      .filter((each): each is TraitDocument => each.kind === 'Trait')
+      .flatMap((each) => {
+        const aggregate = traitAggregate(each, '')
+        return aggregate ? [[each.id, readsAsZero(aggregate.kind)] as const] : []
+      }),
+  )
+}
+
+function previewText(found: Compared, dir: string): string {
+  const { audience, sentence, members, enter, leave, asOf } = found
+  return [
+    `${audience} as in ${dir}: ${counted(members, 'person', 'people')}, by the event log as of ${timeText(Date.parse(asOf))}`,
+    `holds for: ${sentence}`,
+    '',
+    table([differenceRow('would enter', enter), differenceRow('would leave', leave)], { indent: 2 }),
+  ].join('\n')
+}
+
+function differenceRow(what: string, { count, samples }: MemberDifference): string[] {
+  const more = count > samples.length ? ' …' : ''
+  return [what, String(count), `${samples.join(' ')}${samples.length > 0 ? more : ''}`]
+}
+
+async function checkAll(context: Context, flags: Flags, open: OpenDoor): Promise<ExitCode> {
+  const held = heldRevision(await withDoor(context, flags, open, loadRevisions))
+  const documents = (held?.revision.documents ?? []).map(fromRevisionDocument)
+  const ids = documents.flatMap((each) => (each.kind === 'Audience' && !each.disabled ? [each.id] : []))
+  const found = await withLog(context, flags, async (log) => {
+    const all: Compared[] = []
+    // oxlint-disable-next-line no-await-in-loop -- one query after the other is gentle on the log
+    for (const id of ids) all.push(await compare(log, context, documents, id, flags.samples))
+    return all
+  })
+  const differing = found.filter(({ enter, leave }) => enter.count + leave.count > 0)
+  if (flags.json) context.out(JSON.stringify(found, null, 2))
+  else if (found.length === 0) context.out('no audience is in force')
+  else
+    context.out(
+      [
+        table([
+          ['AUDIENCE', 'BY THE LOG', 'NOT A MEMBER', 'NOT BY THE LOG', 'FOR EXAMPLE'],
+          ...found.map((each) => [
+            each.audience,
+            String(each.members),
+            String(each.enter.count),
+            String(each.leave.count),
+            [...each.enter.samples, ...each.leave.samples].slice(0, flags.samples).join(' '),
+          ]),
+        ]),
+        '',
+        differing.length === 0
+          ? 'every membership is what the event log gives'
+          : 'what is on its way to the log, or to the profiles, differs for a moment: look again when nothing is',
+      ].join('\n'),
+    )
+  return differing.length === 0 ? 0 : 2
+}

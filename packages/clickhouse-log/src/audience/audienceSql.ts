@@ -1,0 +1,210 @@
+/**
+ * The SQL back-end of audiences: who is in one, worked out from the event log alone. For previews of what is not in
+ * force yet, and to hold against what the streaming evaluator says.
+ *
+ *  S1. It means what packages/domain/src/audience/judgeAudience.ts judges; a property test over random conditions and
+ *      events holds the two together.
+ *  S2. Event leaves count in attributed_events: every event that was folded, by the profile it belongs to now.
+ *  S3. All else is read from profile_changes: the last value of each path since the profile last came to be.
+ */
+import {
+  type AggregateDefinition,
+  type CompiledAudience,
+  type CompiledLeaf,
+  type CompiledNode,
+  type EventFilter,
+  type Window,
+  parsePath,
+} from '@tributary/domain'
+import { type ClickHouse, quoteText } from '../clickHouse.ts'
+import { canonicalSql, comparesSql, numberComparesSql, numberSql } from './comparisonSql.ts'
+
+/** An audience that others read, and what its traits are. */
+export interface AudienceWorld {
+  /** Every audience that is read, by id. */
+  readonly audiences: ReadonlyMap<string, CompiledAudience>
+  /** Computed traits → whether nothing counted reads as 0. */
+  readonly computed: ReadonlyMap<string, boolean>
+  /** The moment that windows look back from, ms since 1970. */
+  readonly nowMs: number
+}
+
+/** A query of the ids of the profiles in the audience, in column `profile_id`. */
+export function audienceSql(
+  clickhouse: ClickHouse,
+  audience: CompiledAudience,
+  world: AudienceWorld,
+): string {
+  const columns = new Map<string, string>()
+  /** The column of an aggregate of a profile's events; the same one for the same aggregate. */
+  const column = (expression: string): string => {
+    const known = columns.get(expression) ?? `e${columns.size}`
+    columns.set(expression, known)
+    return `events.${known}`
+  }
+  const where = nodeSql(audience, audience.root, { ...world, column, within: new Set() })
+  const counted = [...columns].map(([expression, name]) => `, ${expression} AS ${name}`).join('')
+  const { database } = clickhouse
+  return `SELECT people.profile_id AS profile_id
+FROM (
+  SELECT profile_id, CAST((groupArray(path), groupArray(raw)), 'Map(String, String)') AS state FROM (
+    SELECT profile_id, path, argMax(JSONExtractRaw(value, 'after', path), version) AS raw
+    FROM (
+      SELECT *, maxIf(version, op = 'd') OVER (PARTITION BY profile_id) AS ended
+      FROM ${database}.profile_changes
+    )
+    ARRAY JOIN changed AS path
+    WHERE version > ended
+    GROUP BY profile_id, path
+  ) GROUP BY profile_id
+) AS people
+LEFT JOIN (
+  SELECT profile_id${counted}
+  FROM (
+    SELECT profile_id, name, source, type, toUnixTimestamp64Milli(time) AS ms,
+      if(payload = '', raw, payload) AS body
+    FROM ${database}.attributed_events
+  ) GROUP BY profile_id
+) AS events ON events.profile_id = people.profile_id
+WHERE ${where}`
+}
+
+interface Scope extends AudienceWorld {
+  readonly column: (expression: string) => string
+  /** Audiences that are being written: one that stands in a circle for a moment has no members. */
+  readonly within: ReadonlySet<CompiledAudience>
+}
+
+function nodeSql(audience: CompiledAudience, node: CompiledNode, scope: Scope): string {
+  if ('all' in node) return `(${node.all.map((each) => nodeSql(audience, each, scope)).join(' AND ')})`
+  if ('any' in node) return `(${node.any.map((each) => nodeSql(audience, each, scope)).join(' OR ')})`
+  if ('not' in node) return `NOT ${nodeSql(audience, node.not, scope)}`
+  return leafSql(audience.leaves[node.leaf]!, { ...scope, within: new Set([...scope.within, audience]) })
+}
+
+function leafSql(leaf: CompiledLeaf, scope: Scope): string {
+  const { comparison } = leaf
+  switch (leaf.kind) {
+    case 'trait':
+      return comparesSql(traitSql(leaf.trait, scope), comparison)
+    case 'aggregate':
+      return aggregateLeafSql(leaf.aggregate, comparison, scope)
+    case 'inactive':
+      return `(${scope.column(`countIf(${stillIn(leaf.window, scope.nowMs)})`)} = 0)`
+    case 'audience': {
+      const read = scope.audiences.get(leaf.audience)
+      return read && !scope.within.has(read) ? nodeSql(read, read.root, scope) : 'false'
+    }
+    case 'identifier': {
+      const type = quoteText(leaf.type)
+      const has = `arrayExists(one -> JSONExtractString(one, 'type') = ${type}, JSONExtractArrayRaw(${state('identifiers')}))`
+      return comparison.eq === true ? has : `NOT ${has}`
+    }
+    case 'consent':
+      return comparesSql(state(`consent.${leaf.purpose}`), comparison)
+    case 'sample':
+      return `(${sampleSql(leaf.salt)} < ${Number(comparison.lt) * 10_000})`
+  }
+}
+
+const state = (path: string): string => `people.state[${quoteText(path)}]`
+
+/** Values below a path make it an object, of which only that it is there can be asked. */
+function traitSql(name: string, { computed }: Scope): string {
+  const fromZero = computed.get(name)
+  if (fromZero !== undefined) {
+    const raw = state(`computed.${name}`)
+    return fromZero ? `if(${raw} = '', '0', ${raw})` : raw
+  }
+  const path = name.startsWith('traits.') ? name : `traits.${name}`
+  const below = quoteText(`${path}.`)
+  const isObject = `arrayExists((path, raw) -> startsWith(path, ${below}) AND raw NOT IN ('', 'null'), mapKeys(people.state), mapValues(people.state))`
+  return `if(${state(path)} IN ('', 'null') AND ${isObject}, '{}', ${state(path)})`
+}
+
+/** See expiryOf in packages/domain/src/aggregate/window.ts. */
+function stillIn({ unitMs, units }: Window, nowMs: number): string {
+  return `(intDiv(ms, ${unitMs}) * ${unitMs} + ${(units + 1) * unitMs} > ${nowMs})`
+}
+
+function aggregateLeafSql(
+  aggregate: AggregateDefinition,
+  comparison: CompiledLeaf['comparison'],
+  scope: Scope,
+): string {
+  const { kind, steps, takesAtMostMs = Number.MAX_SAFE_INTEGER } = aggregate
+  if (kind === 'sequence' && steps) {
+    const conditions = steps.map(({ event, filter }) => selects(event, filter))
+    const funnel = `windowFunnel(${takesAtMostMs}, 'strict_increase')(toUInt64(ms), ${conditions.join(', ')})`
+    return `(${scope.column(funnel)} = ${steps.length})`
+  }
+  return numberComparesSql(scope.column(aggregateSql(aggregate, scope.nowMs)), comparison)
+}
+
+/** A number of a profile's events; NULL for no value. */
+function aggregateSql(aggregate: AggregateDefinition, nowMs: number): string {
+  const { kind, event, filter, path = '', within, fromMs, toMs } = aggregate
+  const chosen = [
+    selects(event, filter),
+    ...(within ? [stillIn(within, nowMs)] : []),
+    ...(fromMs === undefined ? [] : [`ms >= ${fromMs}`]),
+    ...(toMs === undefined ? [] : [`ms < ${toMs}`]),
+  ].join(' AND ')
+  const raw = pathSql(path)
+  const number = numberSql(raw)
+  const counts = `${chosen} AND isNotNull(${number})`
+  switch (kind) {
+    case 'sum':
+      return `ifNull(sumIf(${number}, ${counts}), 0)`
+    case 'average':
+      return `if(countIf(${counts}) = 0, NULL, round(sumIf(${number}, ${counts}) / countIf(${counts}), 10))`
+    case 'min':
+    case 'max':
+      return `if(countIf(${counts}) = 0, NULL, ${kind}If(${number}, ${counts}))`
+    case 'distinct':
+      return `uniqExactIf(${canonicalSql(raw)}, ${chosen} AND ${raw} NOT IN ('', 'null'))`
+    case 'count':
+    case 'sequence':
+    case 'first':
+    case 'last':
+    case 'mostFrequent':
+    case 'uniqueList':
+      // The last four are of traits alone.
+      return `countIf(${chosen})`
+  }
+}
+
+function selects(event: string, filter: EventFilter | undefined): string {
+  const parts = Object.entries(filter ?? {}).map(([path, given]) =>
+    comparesSql(pathSql(path), typeof given === 'object' ? given : { eq: given }),
+  )
+  return [`name = ${quoteText(event)}`, ...parts].join(' AND ')
+}
+
+/** What stands at a path of an event, as JSON. */
+function pathSql(text: string): string {
+  if (text === 'source' || text === 'type' || text === 'name') return `toJSONString(toString(${text}))`
+  const path = parsePath(text) ?? []
+  // A whole number picks an element of a list; ClickHouse counts from 1.
+  const parts = path.map((part) =>
+    /^(0|[1-9]\d{0,8})$/.test(part) ? String(Number(part) + 1) : quoteText(part),
+  )
+  return `JSONExtractRaw(body, ${parts.join(', ')})`
+}
+
+/** See sampleOf in packages/domain: ten thousandths of a hundred. */
+function sampleSql(salt: string): string {
+  const prefix = Array.from(`${salt}\n`, (_, i) => `${salt}\n`.charCodeAt(i))
+  const codes = `arrayConcat([${prefix.join(', ')}], arrayMap(i -> toUInt16(ascii(substring(people.profile_id, i, 1))), range(1, length(people.profile_id) + 1)))`
+  const low = (expression: string) => `bitAnd(${expression}, 4294967295)`
+  const rotated = (expression: string, bits: number) =>
+    `bitOr(${low(`bitShiftLeft(${expression}, ${bits})`)}, bitShiftRight(${expression}, ${32 - bits}))`
+  const unit = low(`toUInt64(code) * ${0xcc9e2d51}`)
+  const mixed = low(`${rotated(unit, 15)} * ${0x1b873593}`)
+  const step = low(`${rotated(`bitXor(hash, ${mixed})`, 13)} * 5 + ${0xe6546b64}`)
+  const folded = `arrayFold((hash, code) -> toUInt64(${step}), codes, toUInt64(${0x9e3779b9}))`
+  const finish = (hash: string, shift: number, factor: number) =>
+    low(`bitXor(${hash}, bitShiftRight(${hash}, ${shift})) * ${factor}`)
+  const salted = `bitXor(${folded}, length(codes))`
+  return `arrayMap(codes -> arrayMap(a -> arrayMap(b -> arrayMap(c -> bitXor(c, bitShiftRight(c, 16)) % 1000000, [${finish('b', 13, 0xc2b2ae35)}])[1], [${finish('a', 16, 0x85ebca6b)}])[1], [${salted}])[1], [${codes}])[1]`
+}
