@@ -62,7 +62,7 @@ export function audiencePreviewCommands(
   withClickhouse(withKafka(withJson(check)))
 }
 
-interface Compared extends MemberComparison {
+export interface Compared extends MemberComparison {
   readonly audience: string
   readonly sentence: string
   /** The moment windows look back from. */
@@ -154,36 +154,56 @@ function differenceRow(what: string, { count, samples }: MemberDifference): stri
 }
 
 async function checkAll(context: Context, flags: Flags, open: OpenDoor): Promise<ExitCode> {
-  const held = heldRevision(await withDoor(context, flags, open, loadRevisions))
-  const documents = (held?.revision.documents ?? []).map(fromRevisionDocument)
-  const ids = documents.flatMap((each) => (each.kind === 'Audience' && !each.disabled ? [each.id] : []))
-  const found = await withLog(context, flags, async (log) => {
-    const all: Compared[] = []
-    // oxlint-disable-next-line no-await-in-loop -- one query after the other is gentle on the log
-    for (const id of ids) all.push(await compare(log, context, documents, id, flags.samples))
-    return all
-  })
-  const differing = found.filter(({ enter, leave }) => enter.count + leave.count > 0)
+  const documents = await documentsInForce(context, flags, open)
+  const found = await withLog(context, flags, (log) =>
+    compareAudiences(log, context, documents, flags.samples),
+  )
   if (flags.json) context.out(JSON.stringify(found, null, 2))
-  else if (found.length === 0) context.out('no audience is in force')
-  else
-    context.out(
-      [
-        table([
-          ['AUDIENCE', 'BY THE LOG', 'NOT A MEMBER', 'NOT BY THE LOG', 'FOR EXAMPLE'],
-          ...found.map((each) => [
-            each.audience,
-            String(each.members),
-            String(each.enter.count),
-            String(each.leave.count),
-            [...each.enter.samples, ...each.leave.samples].slice(0, flags.samples).join(' '),
-          ]),
-        ]),
-        '',
-        differing.length === 0
-          ? 'every membership is what the event log gives'
-          : 'what is on its way to the log, or to the profiles, differs for a moment: look again when nothing is',
-      ].join('\n'),
-    )
-  return differing.length === 0 ? 0 : 2
+  else context.out(membershipsText(found))
+  return found.some(differs) ? 2 : 0
+}
+
+export async function documentsInForce(
+  context: Context,
+  flags: ConnectionFlags,
+  open: OpenDoor,
+): Promise<Document[]> {
+  const held = heldRevision(await withDoor(context, flags, open, loadRevisions))
+  return (held?.revision.documents ?? []).map(fromRevisionDocument)
+}
+
+/** Every audience in force, beside what the event log alone gives. */
+export async function compareAudiences(
+  log: ClickHouse,
+  context: Context,
+  documents: readonly Document[],
+  samples: number,
+): Promise<Compared[]> {
+  const ids = documents.flatMap((each) => (each.kind === 'Audience' && !each.disabled ? [each.id] : []))
+  const all: Compared[] = []
+  // oxlint-disable-next-line no-await-in-loop -- one query after the other is gentle on the log
+  for (const id of ids) all.push(await compare(log, context, documents, id, samples))
+  return all
+}
+
+export function differs({ enter, leave }: Compared): boolean {
+  return enter.count + leave.count > 0
+}
+
+export function membershipsText(found: readonly Compared[]): string {
+  if (found.length === 0) return 'no audience is in force'
+  const rows = found.map((each) => [
+    each.audience,
+    String(each.members),
+    String(each.enter.count),
+    String(each.leave.count),
+    [...each.enter.samples, ...each.leave.samples].join(' '),
+  ])
+  return [
+    table([['AUDIENCE', 'BY THE LOG', 'NOT A MEMBER', 'NOT BY THE LOG', 'FOR EXAMPLE'], ...rows]),
+    '',
+    found.some(differs)
+      ? 'what is on its way to the log, or to the profiles, differs for a moment: look again when nothing is'
+      : 'every membership is what the event log gives',
+  ].join('\n')
 }

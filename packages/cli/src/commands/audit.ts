@@ -18,6 +18,11 @@ import { CommandError, type Context, type ExitCode } from '../context.ts'
 import { ask } from '../grpcCall.ts'
 import { withClickhouse, withJson, withKafka } from '../options.ts'
 import { saying } from '../saying.ts'
+import type { OpenDoor } from '../withDoor.ts'
+import { compareAudiences, differs, documentsInForce, membershipsText } from './audiencePreview.ts'
+
+/** Profiles named of each audience that differs. */
+const SAMPLES = 5
 
 interface Flags extends ConnectionFlags {
   readonly json?: true
@@ -25,17 +30,22 @@ interface Flags extends ConnectionFlags {
   readonly address?: string
 }
 
-export function auditCommand(program: Command, context: Context, done: (code: ExitCode) => void): void {
+export function auditCommand(
+  program: Command,
+  context: Context,
+  done: (code: ExitCode) => void,
+  open: OpenDoor,
+): void {
   const command = program
     .command('audit')
     .description('whether the ledger balances: every input in the event log once, and folded or skipped')
     .option('--log-only', 'ask neither Kafka nor the profile-store')
     .option('--address <host:port>', 'address of the profile-store (or PROFILE_STORE_GRPC)')
-    .action(async (flags: Flags) => done(await runAudit(context, flags)))
+    .action(async (flags: Flags) => done(await runAudit(context, flags, open)))
   withClickhouse(withKafka(withJson(command)))
 }
 
-async function runAudit(context: Context, flags: Flags): Promise<ExitCode> {
+async function runAudit(context: Context, flags: Flags, open: OpenDoor): Promise<ExitCode> {
   const target = clickhouseTarget(context, flags)
   const kafka = flags.logOnly ? undefined : kafkaTarget(context, flags)
   const totals = flags.logOnly ? undefined : await askTotals(context, flags.address)
@@ -58,8 +68,15 @@ async function runAudit(context: Context, flags: Flags): Promise<ExitCode> {
         ...(totals && { totals }),
       }),
     )
-    context.out(flags.json ? JSON.stringify(reportJson(report), null, 2) : formatReport(report))
-    return report.balanced ? 0 : 2
+    const memberships = kafka
+      ? await compareAudiences(clickhouse, context, await documentsInForce(context, flags, open), SAMPLES)
+      : []
+    if (flags.json) context.out(JSON.stringify({ ...reportJson(report), memberships }, null, 2))
+    else {
+      if (memberships.length > 0) context.out(`${membershipsText(memberships)}\n`)
+      context.out(formatReport(report))
+    }
+    return report.balanced && !memberships.some(differs) ? 0 : 2
   } finally {
     await clickhouse.close()
   }
