@@ -1,5 +1,5 @@
 /** How much of all identifier ids, from 0 to 1, comes before this one: ids are hashes, evenly spread. */
-export function idShare(identifierId: string): number {
+function idShare(identifierId: string): number {
   const first = Number.parseInt(identifierId.slice(0, 8), 16)
   return Number.isNaN(first) ? 0 : first / 0x1_0000_0000
 }
