@@ -9,6 +9,12 @@ export { type MemberComparison, type MemberDifference, compareMembers } from './
 export { type AudienceWorld, audienceSql } from './audience/audienceSql.ts'
 export { readDeliveryStory, type DeliveryStory, type StoredOutcome } from './read/deliveryStory.ts'
 export { type FoldedEvent, type FoldedEvents, createFoldedEvents } from './read/foldedEvents.ts'
+export {
+  type BlockedEvent,
+  type FiledEvent,
+  type FiledEvents,
+  createFiledEvents,
+} from './read/filedEvents.ts'
 export * from './read/messageTrace.ts'
 export { type RedriveLog, createRedriveLog } from './read/redriveLog.ts'
 export { type MigrateOptions, type MigrationReport, checkMigrations, migrate } from './migrate/migrate.ts'

@@ -7,9 +7,10 @@ export type ControlPlace = Pick<InputRecord, 'topic' | 'partition' | 'offset'>
 
 /** Tells the job task that a control record was followed; sent in the transaction that followed it. */
 export function answered(
-  control: Control,
+  control: Pick<Control, 'job' | 'document' | 'hash' | 'step'>,
   { topic, partition, offset }: ControlPlace,
   skipped = 0,
+  erased: { anchor: string; untilMs: number }[] = [],
 ): OutputRecord {
   const { job, document, hash, step } = control
   return {
@@ -19,7 +20,7 @@ export function answered(
     value: JobRecord.encode({
       record: {
         $case: 'answered',
-        value: { job, document, hash, step, topic: topic.name, partition, offset, skipped },
+        value: { job, document, hash, step, topic: topic.name, partition, offset, skipped, erased },
       },
     }).finish(),
   }

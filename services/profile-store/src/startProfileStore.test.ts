@@ -19,7 +19,7 @@ import { createRecordingLogger, noOwners } from '@tributary/service-kit/testing'
 import { createMemoryLog, createMemoryStores } from '@tributary/stream-runtime/testing'
 import { startProfileStore } from './startProfileStore.ts'
 import { viewWorkspace } from './workspaceView.ts'
-import { createLoggedEvents } from './testing/loggedEvents.ts'
+import { createFiledLog, createLoggedEvents } from './testing/loggedEvents.ts'
 import { type EventGiven, eventOf, identifierId } from './testing/shopPeople.ts'
 
 const stops: (() => Promise<void>)[] = []
@@ -70,6 +70,7 @@ async function start() {
       )
     },
     loggedEvents: { read: async () => [] },
+    filedEvents: createFiledLog({ events: () => [], skipped: () => [] }, 1),
     httpPort: 0,
     events: createLoggedEvents({
       events: (partition) => log.committed(topics.events, partition),

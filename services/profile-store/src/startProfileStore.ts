@@ -4,7 +4,7 @@
  *
  * Stops in this order: gRPC, jobs and their outbox, profiles, fragments.
  */
-import { type AnchoredEvents, type FoldedEvents } from '@tributary/clickhouse-log'
+import { type AnchoredEvents, type FiledEvents, type FoldedEvents } from '@tributary/clickhouse-log'
 import { type ProcessConfiguration } from '@tributary/configuration'
 import { type PartitionCounts } from '@tributary/contracts'
 import { AudiencePeerServiceClient } from '@tributary/contracts/generated/tributary/audience/v1/audience_peers'
@@ -40,6 +40,7 @@ import { createProfileService } from './grpc/profileService.ts'
 import { reachTasks } from './grpc/reachTasks.ts'
 import { Watchers } from './grpc/watch/watchers.ts'
 import { startProfileDoor } from './http/profileDoor.ts'
+import { createAnchorFiler } from './job/anchorFiler.ts'
 import { createBackFiller } from './job/backFiller.ts'
 import { type Sent } from './job/jobProcessor.ts'
 import { type OutboxPorts, type OutboxSender, createOutboxSender } from './job/outboxSender.ts'
@@ -56,6 +57,8 @@ export interface ProfileStoreOptions {
   readonly sendToEvents: OutboxPorts['send']
   /** The log of events, for what came before an adoption. */
   readonly events: FoldedEvents
+  /** The same log, for anchors that are filed again. */
+  readonly filedEvents: FiledEvents
   /** The same log, for those who ask for the events of a profile. */
   readonly loggedEvents: AnchoredEvents
   readonly counts: PartitionCounts
@@ -83,6 +86,8 @@ export interface ProfileStoreOptions {
 const OUTBOX_RETRY_MS = 5_000
 /** Whether the log has all that a back-fill needs is asked so often, ms: its writers close a range each second. */
 const BACK_FILL_RETRY_MS = 500
+/** Whether events of blocked anchors are to be filed is looked at so often, ms: one small question for each of their partitions. */
+const FILING_MS = 1_000
 
 export async function startProfileStore(
   options: ProfileStoreOptions,
@@ -215,6 +220,7 @@ export async function startProfileStore(
   })
   outbox = startOutbox(options, jobs)
   startBackFiller(options, jobs)
+  startAnchorFiler(options, jobs)
 
   onStop('gRPC server', () => grpc.stop())
   const door = await startProfileDoor({
@@ -272,5 +278,28 @@ function startBackFiller(
   onStop('back-fill', async () => {
     clearInterval(timer)
     await backFiller.stop()
+  })
+}
+
+function startAnchorFiler(
+  { filedEvents, counts, sendToEvents, logger, onStop }: ProfileStoreOptions,
+  jobs: Pick<TaskGroup<Sent>, 'view' | 'inject'>,
+): void {
+  const filer = createAnchorFiler({
+    view: () => jobs.view(0),
+    log: filedEvents,
+    partitions: counts.identifier,
+    send: sendToEvents,
+    inject: (filed) => jobs.inject(0, filed),
+    onFailure: (error) =>
+      logger.error(
+        { err: error },
+        `events of blocked identifiers could not be filed again; tried again in ${FILING_MS} ms`,
+      ),
+  })
+  const timer = setInterval(() => filer.wake(), FILING_MS)
+  onStop('filing of blocked identifiers', async () => {
+    clearInterval(timer)
+    await filer.stop()
   })
 }

@@ -8,6 +8,7 @@ import {
   type ClickHouse,
   connectClickHouse,
   createAnchoredEvents,
+  createFiledEvents,
   createFoldedEvents,
   startLogWriters,
 } from '@tributary/clickhouse-log'
@@ -106,6 +107,7 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
         })),
       ),
     events: createFoldedEvents(clickhouse, set.LAYOUT_EPOCH),
+    filedEvents: createFiledEvents(clickhouse, set.LAYOUT_EPOCH),
     loggedEvents: createAnchoredEvents(clickhouse, set.LAYOUT_EPOCH),
     counts,
     groupPrefix: set.GROUP_PREFIX,

@@ -67,6 +67,13 @@ export const eventsTable = defineLogTable(
         const control = JSON.stringify({ job, fill: anchor })
         return { ...placeOf(place, record), record: 'control', ...NO_EVENT, ...at, control, ...NO_COPY }
       }
+      case 'refiled': {
+        // A row of this very table, filed again: the event stays each input once.
+        const { number, fromAnchor, fromOffset } = decoded.record.value
+        const at = { time: record.timestampMs, received: record.timestampMs }
+        const control = JSON.stringify({ filing: number, from: fromAnchor, offset: fromOffset })
+        return { ...placeOf(place, record), record: 'control', ...NO_EVENT, ...at, control, ...NO_COPY }
+      }
       case undefined:
         return { unreadable: 'neither an event nor a control record: written by a newer version?' }
     }

@@ -22,7 +22,7 @@ import {
   newIdentifierRow,
 } from './identityState.ts'
 import { type RulesCache, rulesInForce, viewIdentity } from './identityView.ts'
-import { type Resolution, nothing, resolveAffected } from './resolveAffected.ts'
+import { type BlockSaid, type Resolution, nothing, resolveAffected } from './resolveAffected.ts'
 import { type ResolverRules } from './resolverRules.ts'
 
 export interface IdentityResolver {
@@ -43,10 +43,12 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
   }
 
   /** Facts about an identifier have changed: its row says again what they say. */
-  const declareAgain = (identifierId: string): void => {
+  const declareAgain = (identifierId: string, heard: BlockSaid[]): void => {
     const row = rows.identifiers.get(identifierId)
     if (!row) return
     const said = declared(viewIdentity(rows, cache).activeFactsOf(identifierId))
+    if (said.blocked !== row.blockedByFact)
+      heard.push({ identifierId, type: row.type, blocked: said.blocked })
     rows.identifiers.put(identifierId, {
       ...row,
       blockedByFact: said.blocked,
@@ -56,7 +58,7 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
   }
 
   /** The effect of a fact that has come or gone; what it touches. */
-  const reconsider = (fact: Fact): { touched: Set<string>; recheck: Set<string> } => {
+  const reconsider = (fact: Fact, heard: BlockSaid[]): { touched: Set<string>; recheck: Set<string> } => {
     const touched = new Set(fact.members.map((each) => each.id))
     const recheck = new Set<string>()
     switch (fact.kind) {
@@ -66,7 +68,7 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
       case 'shared':
       case 'not-shared':
         for (const id of touched) {
-          declareAgain(id)
+          declareAgain(id, heard)
           recheck.add(id)
         }
         break
@@ -74,7 +76,7 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
       case 'unblock':
       case 'erase':
         for (const { id } of fact.members) {
-          declareAgain(id)
+          declareAgain(id, heard)
           recheck.add(id)
           // V1: who has been seen with it may be judged differently now.
           for (const each of viewIdentity(rows, cache).neighbours(id)) {
@@ -87,7 +89,7 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
         const target = fact.retracts ?? ''
         const retracted = rows.facts.get(target)
         // It counts for what was said before it only (F3), so this ends.
-        if (retracted) return isLater(fact, retracted) ? reconsider(retracted) : { touched, recheck }
+        if (retracted) return isLater(fact, retracted) ? reconsider(retracted, heard) : { touched, recheck }
         const seen = rows.evidence.get(target)
         if (!seen) break
         rows.evidence.put(target, { ...seen, retracted: isEvidenceRetracted(target) })
@@ -156,8 +158,9 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
         const row = rows.identifiers.get(id)!
         rows.identifiers.put(id, { ...row, facts: row.facts + 1 })
       }
-      const { touched, recheck } = reconsider(fact)
-      return resolve(touched, recheck)
+      const said: BlockSaid[] = []
+      const { touched, recheck } = reconsider(fact, said)
+      return { ...resolve(touched, recheck), said }
     },
 
     rules(given, version, configOffset) {

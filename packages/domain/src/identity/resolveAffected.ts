@@ -28,10 +28,19 @@ export interface BecameShared {
   readonly joined: number
 }
 
+/** What a fact says of an identifier that it did not say before. */
+export interface BlockSaid {
+  readonly identifierId: string
+  readonly type: string
+  readonly blocked: boolean
+}
+
 export interface Resolution {
   /** One per identifier, sorted. */
   readonly assignments: readonly AssignmentChange[]
   readonly becameShared: readonly BecameShared[]
+  /** Whom a fact has blocked, or opened again. */
+  readonly said: readonly BlockSaid[]
   readonly newConflicts: number
   readonly endedConflicts: number
   /** How many identifiers were looked at together. */
@@ -47,6 +56,7 @@ export function nothing(ignored?: string): Resolution {
   return {
     assignments: [],
     becameShared: [],
+    said: [],
     newConflicts: 0,
     endedConflicts: 0,
     largestComponent: 0,
@@ -94,6 +104,7 @@ export function resolveAffected(
       .filter((id) => view.standing(id) === 'shared')
       .sort()
       .map((id) => ({ identifierId: id, type: view.row(id)!.type, joined: partsOf(id, placements) })),
+    said: [],
     newConflicts,
     endedConflicts,
     largestComponent: component.members.length,

@@ -124,6 +124,20 @@ export function fillFragment(
 
 const filledName = ({ document, hash, job }: Aggregate) => `${document}@${hash}@${job}`
 
+/** The same within the caps of one fragment: what an identifier tells that has several. */
+export function joinWithinCaps(
+  fragments: readonly Fragment[],
+  anchor: string,
+  kept: KeptAggregates,
+): Fragment | undefined {
+  if (fragments.length < 2) return fragments[0]
+  const add = (a: Aggregate, b: Aggregate) => kept.trim(addAggregates(a, b))
+  return cap(
+    fragments.map((each) => dropForgotten(each, kept)).reduce((a, b) => joinFragments(a, b, add)),
+    anchor,
+  )
+}
+
 /** Two fragments over different events as one, without caps: what a profile folds its parts with. */
 export function joinFragments(a: Fragment, b: Fragment, add = addAggregates): Fragment {
   return {

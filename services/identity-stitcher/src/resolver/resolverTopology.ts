@@ -29,6 +29,7 @@ import type { InputRecord, StepContext, Topology } from '@tributary/stream-runti
 import { type SubmittedFact, announceFact, keepFact } from '../facts/announceFact.ts'
 import { erasureFrom, evidenceFrom, factFrom, rulesFrom } from '../evidenceMessages.ts'
 import { identityRows, resolverTables } from './identityTables.ts'
+import { announceBlock } from './announceBlock.ts'
 import { type Cause, publishResolution } from './publishResolution.ts'
 import { type WalkProgress, isWorthTelling, tellWalk } from './tellWalk.ts'
 
@@ -177,6 +178,7 @@ function hear(
 }
 
 function publish(context: StepContext, resolution: Resolution, cause: Cause, timeMs: number): void {
+  for (const each of resolution.said) announceBlock(context, each)
   if (resolution.assignments.length > 0 || resolution.becameShared.length > 0)
     publishResolution(context, resolution, cause, timeMs)
 }

@@ -2,6 +2,7 @@ import { KEY_SEPARATOR, encodeMessage, profileIdOf, topics } from '@tributary/co
 import { type Change } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { type Cause, type Part, PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
 import { type FragmentRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
+import { type Fragment } from '@tributary/domain'
 import { type StepContext } from '@tributary/stream-runtime'
 import { fragmentRows } from './fragmentRows.ts'
 
@@ -69,11 +70,17 @@ export class ChangedFragments {
     ]
   }
 
-  send(context: StepContext): void {
+  /** `whole`: all that is known of an identifier. */
+  send(context: StepContext, whole: (identifierId: string, row: FragmentRow) => Fragment | undefined): void {
     const rows = context.table(fragmentRows)
     for (const [identifierId, changed] of this.#changed) {
       const row = rows.get(identifierId)!
-      for (const [profileId, action] of actions(identifierId, row, changed))
+      for (const [profileId, action] of actions(
+        identifierId,
+        row,
+        changed,
+        row.tag === '' ? undefined : whole(identifierId, row),
+      ))
         sendPart(context, {
           profileId,
           identifierId,
@@ -91,6 +98,7 @@ function* actions(
   identifierId: string,
   row: FragmentRow,
   { before, erasedFrom, erasedEvents, wasAtHome }: ChangedFragment,
+  fragment: Fragment | undefined,
 ): Iterable<readonly [string, Action]> {
   for (const [i, profileId] of erasedFrom.entries())
     yield [
@@ -101,7 +109,7 @@ function* actions(
   const old = erasedFrom.length > 0 ? '' : before.tag
   const home = profileIdOf(identifierId, row.generation)
   if (old !== '' && old !== row.tag) yield [old, { $case: 'removed', value: { to: row.tag, erased: false } }]
-  yield [row.tag, { $case: 'put', value: row.fragment ? { fragment: row.fragment } : {} }]
+  yield [row.tag, { $case: 'put', value: fragment ? { fragment } : {} }]
   // With no tag before, nobody can have been told of the identifier's own profile by this task.
   const knownAtHome = old !== '' || wasAtHome
   if (old !== row.tag && home !== old && home !== row.tag && knownAtHome)

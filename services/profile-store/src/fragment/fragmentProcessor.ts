@@ -8,6 +8,7 @@
  *  G5. What a back-fill adds to an aggregate counts once, and only for the job the aggregate belongs to.
  *  G6. What was received before an erasure is not folded after it, whenever it comes. What follows an event that erases in
  *      its own partition is kept: it is folded a second time, by itself, until the erasure has come round.
+ *  G7. What is filed again under an identifier lies beside its fragment and is told with it (refiling.ts).
  *
  * What is sent when the tag of an identifier goes from one profile to another:
  *
@@ -23,6 +24,7 @@ import { Assignment, type Change } from '@tributary/contracts/generated/tributar
 import { type FragmentRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
 import { type InputRecord, type Processor, type StepContext } from '@tributary/stream-runtime'
 import {
+  type Fragment,
   type KeptAggregates,
   erasureFactId,
   eventFacts,
@@ -34,9 +36,17 @@ import {
 import { adopt, highestJob, ownedAggregates, retire } from '../adoption.ts'
 import { answered } from '../answered.ts'
 import { expireSeen, see } from './deduplication.ts'
-import { fragmentAdoption, fragmentRows } from './fragmentRows.ts'
+import { emptyRow, fragmentAdoption, fragmentRows } from './fragmentRows.ts'
 import { ChangedFragments } from './changedFragments.ts'
 import { digest, messageContent, messageKey, readEvent } from './readEvent.ts'
+import {
+  dropSome,
+  forgetRefiled,
+  isDroppingStill,
+  takeFiling,
+  takeRefiled,
+  wholeFragment,
+} from './refiling.ts'
 
 /** What a batch did, for metrics. */
 export interface FragmentCounts {
@@ -44,8 +54,6 @@ export interface FragmentCounts {
   skipped: Partial<Record<SkipReason, number>>
   controls: number
 }
-
-const emptyRow: FragmentRow = { identifierType: '', generation: 0, tag: '', fillsFromJob: 0 }
 
 /** The row was deleted again since, and that erasure is still on its way. An operator's takes what came since with it. */
 function awaitsAnother({ afresh }: FragmentRow, change: Change | undefined): boolean {
@@ -61,10 +69,16 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
   const changed = new ChangedFragments()
   let counts: FragmentCounts = { folded: 0, skipped: {}, controls: 0 }
   let kept: KeptAggregates | undefined
+  /** Whether a filing is to be followed; undefined: not looked yet. */
+  let dropping: boolean | undefined
 
   function keptAggregates(context: StepContext): KeptAggregates {
     kept ??= keepAggregates(ownedAggregates(context, fragmentAdoption))
     return kept
+  }
+
+  function whole(context: StepContext, identifierId: string, row: FragmentRow): Fragment | undefined {
+    return wholeFragment(context, identifierId, row, () => keptAggregates(context))
   }
 
   function takeEvent(context: StepContext, event: Event, record: InputRecord): void {
@@ -111,6 +125,8 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
       rows.put(anchor.id, { ...row, identifierType: anchor.type, afresh: { factId } })
       return SkipReason.SKIP_REASON_ERASED
     }
+    // After the duplicates: what is skipped as blocked is filed again, each message once.
+    if (row.blocked) return SkipReason.SKIP_REASON_BLOCKED
     const { afresh } = row
     changed.remember(anchor.id, row)
     rows.put(anchor.id, {
@@ -141,13 +157,16 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
       changed.remember(identifierId, row)
       changed.erase(identifierId, row, {
         change,
-        events: (row.fragment?.events ?? 0) - (fragment?.events ?? 0),
+        events: (whole(context, identifierId, row)?.events ?? 0) - (fragment?.events ?? 0),
       })
       // Told of its new profile only when that is another's, or there is something: its own comes into being with its
       // next event.
       const tag = !fragment && profileId === profileIdOf(identifierId, generation) ? '' : profileId
       const fillsFromJob = highestJob(context, fragmentAdoption) + 1
+      forgetRefiled(context, identifierId, row)
       rows.put(identifierId, {
+        ...emptyRow,
+        blocked: row.blocked,
         identifierType: type,
         generation,
         tag,
@@ -167,7 +186,12 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
   function takeControl(context: StepContext, control: Control, record: InputRecord): void {
     if (control.step === ControlStep.CONTROL_STEP_ADOPT) adopt(context, fragmentAdoption, control)
     else if (control.step === ControlStep.CONTROL_STEP_RETIRE) retire(context, fragmentAdoption, control)
-    else if (control.step !== ControlStep.CONTROL_STEP_FILLED) return
+    else if (control.step === ControlStep.CONTROL_STEP_REFILE) {
+      counts.controls++
+      takeFiling(context, changed, control, record)
+      dropping = undefined
+      return
+    } else if (control.step !== ControlStep.CONTROL_STEP_FILLED) return
     counts.controls++
     kept = undefined
     // The skips of everything before this record have been sent, in this batch or in one before.
@@ -200,9 +224,14 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
       if (read?.$case === 'event') takeEvent(context, read.value, record)
       else if (read?.$case === 'control') takeControl(context, read.value, record)
       else if (read?.$case === 'fill') takeFill(context, read.value)
+      else if (read?.$case === 'refiled') {
+        counts.controls++
+        takeRefiled(context, changed, read.value, keptAggregates(context), record.timestampMs)
+      }
     },
     endBatch(context) {
-      changed.send(context)
+      dropping = dropSome(context, changed, dropping ?? isDroppingStill(context))
+      changed.send(context, (identifierId, row) => whole(context, identifierId, row))
       expireSeen(context)
       observe(counts)
       counts = { folded: 0, skipped: {}, controls: 0 }

@@ -11,4 +11,13 @@ export const fragmentRows: TableSpec<FragmentRow> = {
   codec: protoCodec(FragmentRow),
 }
 
+export const emptyRow: FragmentRow = {
+  identifierType: '',
+  generation: 0,
+  tag: '',
+  fillsFromJob: 0,
+  refiledFrom: [],
+  blocked: false,
+}
+
 export const fragmentAdoption = adoptionTables(topics.fragments)

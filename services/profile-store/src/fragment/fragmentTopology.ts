@@ -4,6 +4,7 @@ import { type BatchSink } from '../batchObserver.ts'
 import { seenDayTable, seenTable } from './deduplication.ts'
 import { createFragmentProcessor, type FragmentCounts } from './fragmentProcessor.ts'
 import { fragmentAdoption, fragmentRows } from './fragmentRows.ts'
+import { filingRows, refiledRows, refiledToRows } from './refiling.ts'
 
 export function fragmentTopology(sink: BatchSink<FragmentCounts>): Topology {
   return {
@@ -13,6 +14,9 @@ export function fragmentTopology(sink: BatchSink<FragmentCounts>): Topology {
       fragmentRows,
       seenTable,
       seenDayTable,
+      filingRows,
+      refiledRows,
+      refiledToRows,
       fragmentAdoption.adopted,
       fragmentAdoption.highestJob,
       fragmentAdoption.aggregates,

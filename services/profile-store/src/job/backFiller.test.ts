@@ -43,6 +43,7 @@ function filling(adoptedAt: Readonly<Record<string, number>>) {
               partition,
               offset,
               skipped: 7,
+              erased: [],
             },
           },
         }).finish(),

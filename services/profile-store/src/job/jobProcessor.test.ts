@@ -30,6 +30,7 @@ const steps = {
   [ControlStep.CONTROL_STEP_SWITCH]: 'switch',
   [ControlStep.CONTROL_STEP_RETIRE]: 'retire',
   [ControlStep.CONTROL_STEP_FILLED]: 'filled',
+  [ControlStep.CONTROL_STEP_REFILE]: 'refile',
   [ControlStep.CONTROL_STEP_UNSPECIFIED]: '',
 }
 
@@ -68,7 +69,7 @@ function answer(driver: Driver, controls: readonly Said[]): Said[] {
       value: JobRecord.encode({
         record: {
           $case: 'answered',
-          value: { job, document, hash, step, topic, partition, offset: 0, skipped: 0 },
+          value: { job, document, hash, step, topic, partition, offset: 0, skipped: 0, erased: [] },
         },
       }).finish(),
     })
@@ -165,7 +166,7 @@ describe('a job', () => {
     ] as const)
       driver.record(topics.jobs, {
         value: JobRecord.encode({
-          record: { $case: 'answered', value: { ...first!, offset, skipped } },
+          record: { $case: 'answered', value: { ...first!, offset, skipped, erased: [] } },
         }).finish(),
       })
     driver.endBatch()

@@ -1,11 +1,12 @@
 /**
  * The job task: carries out what a revision of the configuration sets in motion.
  *
- *       ┌────────────────── nothing to do ◀────────────────────────┐
- *       ▼                                                          │ all answered
- *   (revision) ─▶ adopt ─▶ fill ─▶ close ─▶ switch ─▶ retire ──────┘
+ *       ┌────────────────── nothing to do ◀────────────────────────────┐
+ *       ▼                                                              │ all answered
+ *   (revision) ─▶ adopt ─▶ file ─▶ fill ─▶ close ─▶ switch ─▶ retire ──┘
  *
  *   adopt    to every events partition: keep the aggregates of the new documents from here on
+ *   file     what was filed under other anchors is filed anew, and counted (fileAnchors.ts)
  *   fill     the log's events before that are counted and sent to their partitions (backFiller.ts)
  *   close    to every events partition: all of them were sent before this
  *   switch   to every parts partition: judge and show the new documents from here on
@@ -16,6 +17,7 @@
  *      keep it, with all that came before, and nothing is forgotten while it is judged.
  *  J3. Restartable at every step: what is running, answered and still to be sent is in the state.
  *  J4. New identity rules go to the resolver as a record of its input, with the revision's offset as their version.
+ *  J5. Anchors that are blocked, or open again, are filed between jobs, before the next begins.
  */
 import { type PartitionCounts, topics } from '@tributary/contracts'
 import { EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
@@ -29,6 +31,18 @@ import {
 } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
 import { type AdoptedConfiguration, type Processor, type StepContext } from '@tributary/stream-runtime'
+import {
+  type Filed,
+  beginFiling,
+  fileAllAgain,
+  isFiling,
+  sayByFact,
+  sayByRules,
+  takeDropped,
+  takeFiled,
+  takeFollowed,
+  takeRelated,
+} from './fileAnchors.ts'
 import {
   type Applied,
   type DocumentForm,
@@ -51,7 +65,7 @@ export interface JobConfiguration {
 }
 
 /** What the edge has done. */
-export interface Sent {
+export interface Sent extends Filed {
   /** Outbox rows that have been sent. */
   readonly sent?: readonly string[]
   /** How far the back-fill of a partition is: what it says has been sent. */
@@ -78,12 +92,22 @@ export function createJobProcessor(counts: PartitionCounts): Processor<JobConfig
   ): void {
     latest = configuration
     sendRules(context, configuration)
-    beginJob(context)
+    sayByRules(context, configuration.value.rules.blocked)
+    beginNext(context)
+  }
+
+  /** J5. */
+  function beginNext(context: StepContext): void {
+    const running = context.table(runningRows).get('running')
+    if (isFiling(context) || (running && running.phase !== 'file')) return
+    if (beginFiling(context, counts)) return
+    if (running) leave(context, running)
+    else beginJob(context)
   }
 
   /** J1. */
   function beginJob(context: StepContext): void {
-    if (!latest || context.table(runningRows).get('running')) return
+    if (!latest) return
     const applied = context.table(appliedRows).get('applied') ?? {}
     const { documents, refused } = latest.value
     const adopt = documents.filter(({ document, hash }) => applied[document] !== hash)
@@ -98,6 +122,12 @@ export function createJobProcessor(counts: PartitionCounts): Processor<JobConfig
 
   /** Begins a phase; one with nothing to do is passed over. */
   function enter(context: StepContext, job: RunningJob): void {
+    if (job.phase === 'file') {
+      if (job.adopt.length > 0) fileAllAgain(context)
+      context.table(runningRows).put('running', job)
+      beginNext(context)
+      return
+    }
     if (job.phase === 'fill' && job.adopt.length > 0) {
       context.table(runningRows).put('running', job)
       progress(context, job.job, JobState.JOB_STATE_RUNNING, [0, counts.identifier], sentences.fill)
@@ -131,11 +161,15 @@ export function createJobProcessor(counts: PartitionCounts): Processor<JobConfig
       .table(appliedRows)
       .put('applied', appliedAfter(context.table(appliedRows).get('applied') ?? {}, job))
     progress(context, job.job, JobState.JOB_STATE_DONE, [1, 1], 'every partition has followed')
-    beginJob(context)
+    beginNext(context)
   }
 
   /** J2. */
   function takeAnswer(context: StepContext, answer: Answered): void {
+    if (answer.step === ControlStep.CONTROL_STEP_REFILE) {
+      takeDropped(context, answer, counts)
+      return
+    }
     const running = context.table(runningRows).get('running')
     if (!running || answer.job !== running.job) return
     const wanted = expected(running, counts)
@@ -170,6 +204,13 @@ export function createJobProcessor(counts: PartitionCounts): Processor<JobConfig
       progress(context, job.job, JobState.JOB_STATE_RUNNING, [finished, counts.identifier], sentences.fill)
   }
 
+  /** J5. */
+  function takeFilings(context: StepContext, { related, filed, followed }: Filed): void {
+    if (related) takeRelated(context, related, counts)
+    if (followed) takeFollowed(context, followed)
+    if (filed && takeFiled(context, filed)) beginNext(context)
+  }
+
   return {
     step(context, input) {
       switch (input.kind) {
@@ -180,11 +221,16 @@ export function createJobProcessor(counts: PartitionCounts): Processor<JobConfig
           if (input.record.value === null) break
           const read = JobRecord.decode(input.record.value).record
           if (read?.$case === 'answered') takeAnswer(context, read.value)
+          else if (read?.$case === 'anchorSaid') {
+            sayByFact(context, read.value)
+            beginNext(context)
+          }
           break
         }
         case 'injected':
           for (const key of input.value.sent ?? []) context.table(outboxRows).delete(key)
           if (input.value.filled) takeFilled(context, input.value.filled)
+          takeFilings(context, input.value)
           break
         case 'tick':
           break
@@ -202,7 +248,8 @@ function fillsFrom(fills: RunningJob['fills'], answer: Answered): RunningJob['fi
 }
 
 const nextPhase: Record<Phase, Phase | undefined> = {
-  adopt: 'fill',
+  adopt: 'file',
+  file: 'fill',
   fill: 'close',
   close: 'switch',
   switch: 'retire',
@@ -211,6 +258,7 @@ const nextPhase: Record<Phase, Phase | undefined> = {
 
 const sentences: Record<Phase, string> = {
   adopt: 'fragments begin to keep',
+  file: 'events of blocked identifiers are filed again',
   fill: 'earlier events are counted from the log',
   close: 'fragments have what came before',
   switch: 'profiles begin to show',
@@ -220,6 +268,7 @@ const sentences: Record<Phase, string> = {
 function sendsOf({ phase, adopt, retire }: RunningJob): Send[] {
   const sends: Record<Phase, Send[]> = {
     adopt: [{ to: 'events', step: ControlStep.CONTROL_STEP_ADOPT, documents: adopt }],
+    file: [],
     fill: [],
     close: [{ to: 'events', step: ControlStep.CONTROL_STEP_FILLED, documents: adopt.map(nameOnly) }],
     switch: [{ to: 'parts', step: ControlStep.CONTROL_STEP_SWITCH, documents: adopt }],

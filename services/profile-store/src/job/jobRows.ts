@@ -16,7 +16,7 @@ export interface NewDocument extends DocumentForm {
   readonly definition: string
 }
 
-export type Phase = 'adopt' | 'fill' | 'close' | 'switch' | 'retire'
+export type Phase = 'adopt' | 'file' | 'fill' | 'close' | 'switch' | 'retire'
 
 /** The back-fill of one events partition. */
 export interface PartitionFill {

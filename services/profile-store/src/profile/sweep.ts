@@ -17,7 +17,7 @@ export function beginSweep(
   if (cause) {
     const { job, document, hash, step } = cause.control
     const { topic, partition, offset } = cause.record
-    answers.push({ job, document, hash, step, topic: topic.name, partition, offset, skipped: 0 })
+    answers.push({ job, document, hash, step, topic: topic.name, partition, offset, skipped: 0, erased: [] })
   }
   sweeps.put('sweep', { after: '', answers })
 }

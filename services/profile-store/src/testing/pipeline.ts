@@ -4,13 +4,17 @@
  */
 import { type PartitionCounts, type TopicSpec, partitionOf, topics } from '@tributary/contracts'
 import { type Event, EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
+import { type AnchorSaid, JobRecord } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { Assignment } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { type OutputRecord } from '@tributary/stream-runtime'
 import { type ProcessorDriver, createProcessorDriver } from '@tributary/stream-runtime/testing'
 import { fragmentTopology } from '../fragment/fragmentTopology.ts'
 import { type FragmentCounts } from '../fragment/fragmentProcessor.ts'
+import { filingRows } from '../fragment/refiling.ts'
 import { type JobConfiguration, type Sent, outboxPartition } from '../job/jobProcessor.ts'
 import { FillFold, fillRecord, planFill } from '../job/fills.ts'
+import { fileSome } from './fileSome.ts'
+import { type RefiledRecord } from '../job/refiledEvents.ts'
 import { jobTopology } from '../job/jobTopology.ts'
 import { outboxRows, runningRows } from '../job/jobRows.ts'
 import { type ProfileConfiguration } from '../profile/profileProcessor.ts'
@@ -35,6 +39,8 @@ export interface Pipeline {
   readonly counts: PartitionCounts
   event(event: Event, options?: { appendedMs?: number }): void
   assign(assignment: Assignment): void
+  /** What the resolver says of a fact. */
+  say(said: AnchorSaid): void
   configure(offset: number, jobs: JobConfiguration, profiles: ProfileConfiguration): void
   /** Runs until nothing is left to read. */
   settle(choices?: Choices): void
@@ -52,6 +58,9 @@ export interface Pipeline {
 const usualCounts: PartitionCounts = { identifier: 3, profile: 2, delivery: 1 }
 /** Of every test: 2026-01-01. */
 export const START_MS = 1_767_225_600_000
+
+/** After one lot of a filing in so many an earlier one comes again. */
+const SENT_AGAIN_IN = 3
 
 interface Queue {
   readonly topic: TopicSpec
@@ -117,19 +126,47 @@ export function createPipeline(counts: PartitionCounts = usualCounts): Pipeline 
     return fragments[partition]!
   }
 
+  const log: TopicRecords = {
+    events: (partition) =>
+      queue(topics.events, partition).records.map(({ value }, offset) => ({ offset, value })),
+    skipped: (partition) => told.get(topics.skipped.name)?.[partition] ?? [],
+  }
+
+  const lots: (readonly RefiledRecord[])[] = []
+
+  /** What the edge does about anchors that are filed again: one lot; false when there is nothing to do. */
+  function sendFilings(choices: Choices): boolean {
+    const lot = fileSome({ table: (spec) => job.table(spec) }, log, counts.identifier, choices)
+    if (!lot) return false
+    if (lot.send.length > 0) lots.push(lot.send)
+    // A former owner that still lives sends what it sent before.
+    const again =
+      choices.next(SENT_AGAIN_IN) === SENT_AGAIN_IN - 1 ? lots[choices.next(lots.length)] : undefined
+    for (const { partition, value } of [...lot.send, ...(again ?? [])])
+      append(topics.events, partition, null, value)
+    if (lot.say) job.inject(lot.say)
+    route(job.endBatch(), 0)
+    sendOutbox()
+    return true
+  }
+
+  /** Time passes for the tasks that are still dropping. */
+  function dropMore(): boolean {
+    const dropping = fragments.filter((driver) =>
+      [...driver.table(filingRows).range('', '~')].some(([, filing]) => filing.dropping),
+    )
+    for (const driver of dropping) route(driver.endBatch(), fragments.indexOf(driver))
+    return dropping.length > 0
+  }
+
   /** What the edge does while a job fills: counts the log, sends, and says so. */
   function sendFills(): void {
     const running = job.table(runningRows).get('running')
     if (running?.phase !== 'fill') return
-    const records: TopicRecords = {
-      events: (partition) =>
-        queue(topics.events, partition).records.map(({ value }, offset) => ({ offset, value })),
-      skipped: (partition) => told.get(topics.skipped.name)?.[partition] ?? [],
-    }
     for (const [partition, fill] of Object.entries(running.fills)) {
       const plan = planFill(running, fill)
       const fold = new FillFold(plan)
-      const filled = readFolded(records, { ...plan, partition: Number(partition), after: '' })
+      const filled = readFolded(log, { ...plan, partition: Number(partition), after: '' })
         .map((event) => fold.take(event))
         .concat(fold.end())
       for (const each of filled)
@@ -168,6 +205,10 @@ export function createPipeline(counts: PartitionCounts = usualCounts): Pipeline 
         Assignment.encode(assignment).finish(),
       )
     },
+    say(said) {
+      const value = JobRecord.encode({ record: { $case: 'anchorSaid', value: said } }).finish()
+      append(topics.jobs, 0, null, value)
+    },
     configure(offset, jobs, live) {
       job.configuration(jobs, offset)
       route(job.endBatch(), 0)
@@ -180,7 +221,11 @@ export function createPipeline(counts: PartitionCounts = usualCounts): Pipeline 
     settle(choices = inOrder) {
       for (;;) {
         const waiting = [...queues.values()].filter(({ records, read }) => read < records.length)
-        if (waiting.length === 0) return
+        if (waiting.length === 0) {
+          if (sendFilings(choices) || dropMore()) continue
+          return
+        }
+        if (choices.next(3) === 1) sendFilings(choices)
         const chosen = waiting[choices.next(waiting.length)]!
         const left = chosen.records.length - chosen.read
         const batch = left - choices.next(left)
