@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format generate baseline build up down bench identity-report conformance conformance-debezium audit chaos simulate simulate-mutants image
+.PHONY: help setup demo test check format generate baseline build up down bench identity-report conformance conformance-debezium audit rebuild-check chaos simulate simulate-mutants image
 
 NODE := tools/run node --conditions=tributary-source --disable-warning=ExperimentalWarning
 JEST := NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' tools/run jest
@@ -69,6 +69,9 @@ conformance: preflight ## real SDKs and browsers against a collector on Kafka (O
 
 conformance-debezium: preflight ## Debezium over a real PostgreSQL, through Kafka Connect (ALL=1: must run)
 	@ALL="$(ALL)" RECORD="$(RECORD)" $(NODE) tests/debezium/conformanceDebezium.ts
+
+rebuild-check: preflight ## derived topics and local state lost and rebuilt from the event log: the same state (EVENTS=6000, RATE=2000)
+	@$(NODE) tests/rebuild/rebuildCheck.ts $(if $(EVENTS),--events $(EVENTS)) $(if $(RATE),--rate $(RATE)) $(if $(SEED),--seed $(SEED))
 
 audit: setup ## the ledger of the last demo; exit code 0 when it balances
 	@$(NODE) tests/demo/audit.ts $(ARGS)

@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS {{database}}.events {{on_cluster}}
   origin String COMMENT 'http:<request id>:<index> or kafka:<topic>:<partition>:<offset>' CODEC(ZSTD(1)),
   trusted Bool COMMENT 'With a secret key or through Kafka' CODEC(ZSTD(1)),
   identity_rules LowCardinality(String) COMMENT 'Hash of the identity rules it was anchored under',
+  erases Bool COMMENT 'It says that its person is to be forgotten: a deleted row of a source that erases' CODEC(ZSTD(1)),
   control String COMMENT 'The control record as JSON' CODEC(ZSTD(1)),
   copy_topic LowCardinality(String) COMMENT 'Where the event stands that a copy was made of: topic',
   copy_partition UInt32 COMMENT 'Where the event stands that a copy was made of: partition' CODEC(ZSTD(1)),

@@ -12,6 +12,7 @@ import { migrateCommand } from './commands/migrate.ts'
 import { planCommand } from './commands/plan.ts'
 import { profileCommand } from './commands/profile.ts'
 import { pullCommand } from './commands/pull.ts'
+import { rebuildCommand } from './commands/rebuild.ts'
 import { rejectsCommand } from './commands/rejects.ts'
 import { schemaCommand } from './commands/schema.ts'
 import { statusCommand } from './commands/status.ts'
@@ -55,6 +56,7 @@ export function createProgram(context: Context, done: (code: ExitCode) => void, 
     traceCommand,
     rejectsCommand,
     auditCommand,
+    rebuildCommand,
     doctorCommand,
   ]
   for (const add of commands) add(program, context, done, open)

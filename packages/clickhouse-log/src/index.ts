@@ -15,6 +15,13 @@ export {
   type FiledEvents,
   createFiledEvents,
 } from './read/filedEvents.ts'
+export {
+  type CopiedPartition,
+  type StoredEvent,
+  type StoredEvents,
+  type StoredPartition,
+  createStoredEvents,
+} from './read/storedEvents.ts'
 export * from './read/messageTrace.ts'
 export { type RedriveLog, createRedriveLog } from './read/redriveLog.ts'
 export { type MigrateOptions, type MigrationReport, checkMigrations, migrate } from './migrate/migrate.ts'

@@ -301,6 +301,7 @@ const catalogue = {
   },
   jobs: {
     name: 'internal.jobs.v1',
+    perEpoch: true,
     visibility: 'internal',
     key: 'job',
     partitionBy: 'explicit',
@@ -312,6 +313,7 @@ const catalogue = {
   },
   jobState: {
     name: 'internal.job-state.v1',
+    perEpoch: true,
     visibility: 'internal',
     key: 'row of the job task',
     partitionBy: 'explicit',

@@ -1,4 +1,5 @@
 export * from './checkTopology.ts'
+export { readActiveEpoch } from './layoutGate.ts'
 export { type BatchLimits, DEFAULT_LIMITS } from './pacing.ts'
 export * from './ports/clock.ts'
 export * from './ports/configurationFeed.ts'

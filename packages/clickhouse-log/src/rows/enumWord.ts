@@ -12,3 +12,15 @@ export function enumWords(
   }
   return (value) => words.get(value) ?? `unknown_${value}`
 }
+
+/** The way back: numbers for words. A word of no known number is left out. */
+export function enumNumbers(
+  names: Readonly<Record<string, number | string>>,
+  prefix: string,
+): (word: string) => number | undefined {
+  const numbers = new Map<string, number>()
+  for (const [name, value] of Object.entries(names)) {
+    if (typeof value === 'number') numbers.set(name.slice(prefix.length).toLowerCase(), value)
+  }
+  return (word) => numbers.get(word) ?? (/^unknown_\d+$/.test(word) ? Number(word.slice(8)) : undefined)
+}

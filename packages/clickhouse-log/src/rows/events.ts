@@ -39,6 +39,7 @@ const eventColumns = {
   origin: string,
   trusted: bool,
   identity_rules: word,
+  erases: bool,
 }
 
 const copyColumns = { copy_topic: word, copy_partition: uint32, copy_offset: uint64 }
@@ -110,6 +111,7 @@ function columnsOf(event: Event) {
     origin: event.origin,
     trusted: event.trusted,
     identity_rules: event.identityRules,
+    erases: event.erases === true,
   }
 }
 
@@ -143,4 +145,5 @@ const NO_EVENT: RowOf<typeof eventColumns> = {
   origin: '',
   trusted: false,
   identity_rules: '',
+  erases: false,
 }

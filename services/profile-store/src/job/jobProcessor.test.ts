@@ -32,6 +32,7 @@ const steps = {
   [ControlStep.CONTROL_STEP_FILLED]: 'filled',
   [ControlStep.CONTROL_STEP_REFILE]: 'refile',
   [ControlStep.CONTROL_STEP_UNSPECIFIED]: '',
+  [ControlStep.CONTROL_STEP_TAKE_OVER]: 'take over',
 }
 
 interface Said extends Control {

@@ -12,7 +12,7 @@ export interface MemberSince {
 export function keepMember(
   context: StepContext,
   profileId: string,
-  { audience, member }: Flip,
+  { audience, member }: Pick<Flip, 'audience' | 'member'>,
   sinceMs: number,
 ): void {
   const key = `${audience}${KEY_SEPARATOR}${profileId}`

@@ -10,6 +10,7 @@
  *      task is answered when the last one has been.
  *  H5. A window that moves changes the profile on time, though nothing arrives (windows.ts).
  *  H6. An event that is erased is counted as that: what was folded is in a profile, or among the erased.
+ *  H7. In a later layout epoch all of this happens in silence until it takes over (takeOver.ts).
  */
 import { KEY_SEPARATOR, parseProfileId } from '@tributary/contracts'
 import { type Control, ControlStep } from '@tributary/contracts/generated/tributary/job/v1/control'
@@ -20,9 +21,10 @@ import { adopt, retire } from '../adoption.ts'
 import { answered } from '../answered.ts'
 import { type ChangedProfile, addPart, unchangedProfile } from './changedProfiles.ts'
 import { type Definitions, inForceText, preferences, readDefinitions } from './definitions.ts'
-import { counterRows, partRows, preferRows, profileAdoption } from './profileRows.ts'
+import { counterRows, emptyCounters, partRows, preferRows, profileAdoption } from './profileRows.ts'
 import { type PublishInput, publishProfile } from './publishProfile.ts'
 import { advanceSweep, beginSweep } from './sweep.ts'
+import { keepPublished, takeOver } from './takeOver.ts'
 import { dueProfiles, keepClock, readClock } from './windows.ts'
 
 /** What a batch did, for metrics. */
@@ -67,7 +69,11 @@ export function createProfileProcessor(
     const before = inForceText(context)
     if (control.step === ControlStep.CONTROL_STEP_SWITCH) adopt(context, profileAdoption, control)
     else if (control.step === ControlStep.CONTROL_STEP_RETIRE) retire(context, profileAdoption, control)
-    else return
+    else if (control.step === ControlStep.CONTROL_STEP_TAKE_OVER) {
+      if (takeOver(context, control.changes ?? 0)) beginSweep(context, { control, record })
+      else context.send(answered(control, record))
+      return
+    } else return
     definitions = undefined
     if (inForceText(context) === before) context.send(answered(control, record))
     else beginSweep(context, { control, record })
@@ -109,6 +115,7 @@ export function createProfileProcessor(
           const read = PartRecord.decode(input.record.value).record
           if (read?.$case === 'part') takePart(context, read.value)
           else if (read?.$case === 'control') takeControl(context, read.value, input.record)
+          else if (read?.$case === 'published') keepPublished(context, read.value)
           break
         }
         case 'injected':
@@ -134,7 +141,7 @@ export function createProfileProcessor(
 function countErased(context: StepContext, events: number): void {
   if (events === 0) return
   const counters = context.table(counterRows)
-  const now = counters.get('counters') ?? { changes: 0, clockMs: 0, profiles: 0, events: 0 }
+  const now = counters.get('counters') ?? emptyCounters
   counters.put('counters', { ...now, erasedEvents: (now.erasedEvents ?? 0) + events })
 }
 

@@ -31,8 +31,32 @@ export interface Counters {
   readonly erasedEvents?: number
 }
 
+export const emptyCounters: Counters = { changes: 0, clockMs: 0, profiles: 0, events: 0 }
+
 /** "counters" → one row. */
 export const counterRows: TableSpec<Counters> = { name: 'counters', changeLog, codec: jsonCodec<Counters>() }
+
+export const emptyRow: ProfileRow = {
+  version: '',
+  publicJson: '',
+  events: 0,
+  firstSeenMs: 0,
+  lastSeenMs: 0,
+  lead: '',
+  mergedInto: '',
+  audiences: {},
+  dueMs: 0,
+}
+
+/** Profile id, or "<profile id>|<audience>" → the value of its public record, until the profile is compared with it. */
+export const publishedRows: TableSpec<string> = {
+  name: 'published',
+  changeLog,
+  codec: jsonCodec<string>(),
+}
+
+/** "changes" → n that was public when this layout epoch took over; none in the first, or before. */
+export const takeOverRows: TableSpec<number> = { name: 'take-over', changeLog, codec: jsonCodec<number>() }
 
 /** Which source wins, by the first key of the path, with the hash of its document. Live: no job adopts it. */
 export type PreferRow = Readonly<

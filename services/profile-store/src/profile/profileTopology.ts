@@ -16,7 +16,9 @@ import {
   preferRows,
   profileAdoption,
   profileRows,
+  publishedRows,
   sweepRows,
+  takeOverRows,
 } from './profileRows.ts'
 
 export function profileTopology(sink: BatchSink<ProfileObservations>): Topology<ProfileConfiguration> {
@@ -33,6 +35,8 @@ export function profileTopology(sink: BatchSink<ProfileObservations>): Topology<
       dueRows,
       memberRows,
       memberCountRows,
+      publishedRows,
+      takeOverRows,
       profileAdoption.adopted,
       profileAdoption.highestJob,
       profileAdoption.aggregates,

@@ -26,7 +26,8 @@ import { type Definitions } from './definitions.ts'
 import { type Flip } from './judgeInForce.ts'
 import { keepMember } from './members.ts'
 import { type PublishInput } from './publishProfile.ts'
-import { counterRows } from './profileRows.ts'
+import { counterRows, emptyCounters } from './profileRows.ts'
+import { isSilent } from './takeOver.ts'
 
 export interface Publication extends PublishInput {
   /** As it is before the change. */
@@ -136,10 +137,11 @@ interface Numbered {
 function nextChange(publication: Publication): Numbered {
   const { context } = publication
   const counters = context.table(counterRows)
-  const now = counters.get('counters') ?? { changes: 0, clockMs: 0, profiles: 0, events: 0 }
+  const now = counters.get('counters') ?? emptyCounters
   const clockMs = timeOf(publication)
-  counters.put('counters', { ...now, changes: now.changes + 1, clockMs })
-  return { version: versionOf(context.epoch, now.changes + 1), time: isoTime(clockMs) }
+  const changes = isSilent(context) ? 0 : now.changes + 1
+  counters.put('counters', { ...now, changes, clockMs })
+  return { version: versionOf(context.epoch, changes), time: isoTime(clockMs) }
 }
 
 type ChangeBody = Omit<
@@ -224,6 +226,7 @@ function send(
   { time }: Numbered,
   { topic, key, type, json }: { topic: TopicSpec; key: string; type: string; json: string | null },
 ): void {
+  if (isSilent(context)) return
   // Input and output are co-partitioned by profile id: the task's own partition is the profile's.
   const id = cloudEventId(
     context.epoch,

@@ -24,8 +24,9 @@ import { type ChangedProfile } from './changedProfiles.ts'
 import { type Definitions } from './definitions.ts'
 import { judgeInForce, leaveAudiences } from './judgeInForce.ts'
 import { type ProfileObservations } from './profileProcessor.ts'
-import { counterRows, profileRows } from './profileRows.ts'
+import { counterRows, emptyCounters, emptyRow, profileRows } from './profileRows.ts'
 import { emptyProfile, partsOf } from './parts.ts'
+import { rowInPublic } from './takeOver.ts'
 import { moveDue, nextDue } from './windows.ts'
 import { type Publication, tellGone, tellMerged, tellProfile } from './publication.ts'
 
@@ -40,26 +41,15 @@ export interface PublishInput {
   readonly observations: ProfileObservations
 }
 
-const emptyRow: ProfileRow = {
-  version: '',
-  publicJson: '',
-  events: 0,
-  firstSeenMs: 0,
-  lastSeenMs: 0,
-  lead: '',
-  mergedInto: '',
-  audiences: {},
-  dueMs: 0,
-}
-
 export function publishProfile(input: PublishInput): void {
   const { context, profileId, changed, definitions } = input
   const rows = context.table(profileRows)
   const known = rows.get(profileId)
-  const row: ProfileRow = {
+  const kept: ProfileRow = {
     ...(known ?? emptyRow),
     ...(changed.lead !== undefined && { lead: changed.lead }),
   }
+  const row = rowInPublic(context, profileId, kept)
   const parts = partsOf(context, profileId)
   const wasAlive = row.publicJson !== ''
   const profile =
@@ -74,7 +64,7 @@ export function publishProfile(input: PublishInput): void {
   else if (wasAlive) next = gone(publication)
   else next = waiting(publication)
   if (next !== known && (known || !isEmpty(next))) rows.put(profileId, next)
-  count(context, row, next)
+  count(context, kept, next)
 }
 
 function staysAlive(profileId: string, row: ProfileRow, parts: readonly ProfilePart[]): boolean {
@@ -103,7 +93,9 @@ function gone(publication: Publication): ProfileRow {
   const { row, changed } = publication
   const flips = leaveAudiences(publication, changed.erased ? 'erasure' : 'merged')
   const into = row.lead === '' ? (changed.lastLeftTo ?? '') : row.lead
-  const told = changed.erased ? tellGone(publication, flips) : tellMerged(publication, into, flips)
+  // It led nowhere in this layout epoch: nothing of it was rebuilt.
+  const isGone = changed.erased || into === ''
+  const told = isGone ? tellGone(publication, flips) : tellMerged(publication, into, flips)
   const { firstSeenMs, lastSeenMs, lead } = row
   return { ...emptyRow, ...told, firstSeenMs, lastSeenMs, lead }
 }
@@ -124,6 +116,6 @@ function count(context: StepContext, before: ProfileRow, after: ProfileRow): voi
   const events = after.events - before.events
   if (profiles === 0 && events === 0) return
   const counters = context.table(counterRows)
-  const now = counters.get('counters') ?? { changes: 0, clockMs: 0, profiles: 0, events: 0 }
+  const now = counters.get('counters') ?? emptyCounters
   counters.put('counters', { ...now, profiles: now.profiles + profiles, events: now.events + events })
 }

@@ -1,0 +1,176 @@
+/**
+ * The events of one layout epoch as the log has them, whole and in the order of their places: what a rebuild copies.
+ *
+ *  E1. An event read here encodes to the record it was stored from, but for times outside of what a column holds.
+ *  E2. Copies are found by the place they were made of: which have arrived is known from the log alone.
+ */
+import { topics, placeTopic } from '@tributary/contracts'
+import { type Event, EventType, TimeFlag } from '@tributary/contracts/generated/tributary/event/v1/event'
+import type { ClickHouse } from '../clickHouse.ts'
+import { enumNumbers } from '../rows/enumWord.ts'
+
+export interface StoredEvent {
+  readonly offset: number
+  readonly event: Event
+}
+
+/** Events of one partition in the log. */
+export interface StoredPartition {
+  readonly partition: number
+  readonly events: number
+  /** One after the last record, of whatever kind. */
+  readonly end: number
+}
+
+/** Copies of the events of one partition. */
+export interface CopiedPartition {
+  readonly partition: number
+  /** Distinct places. */
+  readonly events: number
+  readonly highest: number
+}
+
+export interface StoredEvents {
+  partitions(): Promise<StoredPartition[]>
+  /** At most `limit` events from an offset on, in order (E1). */
+  read(asked: { partition: number; from: number; limit: number }): Promise<StoredEvent[]>
+  /** The place the nth last event before an offset has; 0 when there are fewer. */
+  placeBefore(asked: { partition: number; offset: number; count: number }): Promise<number>
+  /** E2: of this epoch's events in the topic of another. */
+  copiedTo(epoch: number): Promise<CopiedPartition[]>
+  /** E2: places of events that have no copy in the topic of another epoch, the first ones. */
+  withoutCopyIn(epoch: number): Promise<{ partition: number; offset: number }[]>
+}
+
+/** At most so many missing places are named. */
+const NAMED = 20
+
+export function createStoredEvents(clickhouse: ClickHouse, epoch: number): StoredEvents {
+  const table = clickhouse.table('events')
+  const topic = placeTopic(epoch, topics.events)
+  return {
+    async partitions() {
+      const rows = await clickhouse.query<{ partition: number; events: string; end: string }>(
+        `SELECT partition, countIf(record != 'control') AS events, max(\`offset\`) + 1 AS end
+        FROM ${table} WHERE topic = {topic:String} GROUP BY partition ORDER BY partition`,
+        { topic },
+      )
+      return rows.map(({ partition, events, end }) => ({
+        partition,
+        events: Number(events),
+        end: Number(end),
+      }))
+    },
+    async read({ partition, from, limit }) {
+      const rows = await clickhouse.query<Row>(
+        `SELECT \`offset\` AS at, source, type, name, message_id, message_id_generated, anchor,
+          identifier_types, identifier_ids, identifier_values, previous_type, previous_id, previous_value,
+          toUnixTimestamp64Milli(time) AS ms, toUnixTimestamp64Milli(original_time) AS original_ms,
+          toUnixTimestamp64Milli(sent_time) AS sent_ms, toUnixTimestamp64Milli(received) AS received_ms, time_flags,
+          base64Encode(raw) AS raw, base64Encode(payload) AS payload, origin, trusted, identity_rules, erases
+        FROM ${table}
+        WHERE topic = {topic:String} AND partition = {partition:UInt32} AND \`offset\` >= {from:UInt64}
+          AND record != 'control'
+        ORDER BY topic, partition, \`offset\` LIMIT {limit:UInt32}`,
+        { topic, partition, from, limit },
+      )
+      return rows.map((row) => ({ offset: Number(row.at), event: eventOf(row, epoch) }))
+    },
+    async placeBefore({ partition, offset, count }) {
+      const rows = await clickhouse.query<{ at: string }>(
+        `SELECT \`offset\` AS at FROM ${table}
+        WHERE topic = {topic:String} AND partition = {partition:UInt32} AND \`offset\` < {offset:UInt64}
+          AND record != 'control'
+        ORDER BY topic DESC, partition DESC, \`offset\` DESC LIMIT 1 OFFSET {count:UInt32}`,
+        { topic, partition, offset, count: count - 1 },
+      )
+      return Number(rows[0]?.at ?? 0)
+    },
+    async copiedTo(to) {
+      const rows = await clickhouse.query<{ partition: number; events: string; highest: string }>(
+        `SELECT copy_partition AS partition, uniqExact(copy_offset) AS events, max(copy_offset) AS highest
+        FROM ${table}
+        WHERE topic = {to:String} AND record = 'copy' AND copy_topic = {topic:String}
+        GROUP BY copy_partition ORDER BY copy_partition`,
+        { topic, to: placeTopic(to, topics.events) },
+      )
+      return rows.map(({ partition, events, highest }) => ({
+        partition,
+        events: Number(events),
+        highest: Number(highest),
+      }))
+    },
+    async withoutCopyIn(to) {
+      const rows = await clickhouse.query<{ partition: number; at: string }>(
+        `SELECT partition, \`offset\` AS at FROM ${table}
+        WHERE topic = {topic:String} AND record != 'control' AND (partition, \`offset\`) NOT IN
+          (SELECT copy_partition, copy_offset FROM ${table}
+            WHERE topic = {to:String} AND record = 'copy' AND copy_topic = {topic:String})
+        ORDER BY partition, \`offset\` LIMIT ${NAMED}`,
+        { topic, to: placeTopic(to, topics.events) },
+      )
+      return rows.map(({ partition, at }) => ({ partition, offset: Number(at) }))
+    },
+  }
+}
+
+interface Row {
+  at: string
+  source: string
+  type: string
+  name: string
+  message_id: string
+  message_id_generated: boolean
+  anchor: string
+  identifier_types: string[]
+  identifier_ids: string[]
+  identifier_values: string[]
+  previous_type: string
+  previous_id: string
+  previous_value: string
+  ms: string
+  original_ms: string | null
+  sent_ms: string | null
+  received_ms: string
+  time_flags: string[]
+  raw: string
+  payload: string
+  origin: string
+  trusted: boolean
+  identity_rules: string
+  erases: boolean
+}
+
+const typeNumber = enumNumbers(EventType, 'EVENT_TYPE_')
+const flagNumber = enumNumbers(TimeFlag, 'TIME_FLAG_')
+
+function eventOf(row: Row, epoch: number): Event {
+  const { previous_type: type, previous_value: value, previous_id: id } = row
+  return {
+    messageId: row.message_id,
+    messageIdGenerated: row.message_id_generated,
+    sourceId: row.source,
+    type: (typeNumber(row.type) ?? EventType.EVENT_TYPE_UNSPECIFIED) as EventType,
+    name: row.name,
+    anchor: row.anchor,
+    identifiers: row.identifier_types.map((each, i) => ({
+      type: each,
+      value: row.identifier_values[i] ?? '',
+      id: row.identifier_ids[i] ?? '',
+    })),
+    ...(type !== '' && { previous: { type, value, id } }),
+    timeMs: Number(row.ms),
+    ...(row.original_ms !== null && { originalTimeMs: Number(row.original_ms) }),
+    ...(row.sent_ms !== null && { sentTimeMs: Number(row.sent_ms) }),
+    receivedTimeMs: Number(row.received_ms),
+    // "clamped" is the column's own.
+    timeFlags: row.time_flags.flatMap((flag) => (flagNumber(flag) ?? []) as TimeFlag[]),
+    raw: Buffer.from(row.raw, 'base64'),
+    ...(row.payload !== '' && { payload: Buffer.from(row.payload, 'base64') }),
+    origin: row.origin,
+    identityRules: row.identity_rules,
+    trusted: row.trusted,
+    epoch,
+    ...(row.erases && { erases: true }),
+  }
+}
