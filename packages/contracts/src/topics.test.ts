@@ -7,7 +7,7 @@ test('the first epoch has the names of the catalogue; later ones carry the epoch
     expect(topicName({ prefix: 'cdp', epoch: 1 }, spec)).toBe(`cdp.${spec.name}`)
   }
   const second = allTopics.map((spec) => topicName({ prefix: 'cdp', epoch: 2 }, spec))
-  expect(second.filter((name) => name.endsWith('.e2'))).toHaveLength(10)
+  expect(second.filter((name) => name.endsWith('.e2'))).toHaveLength(12)
   expect(topicName({ prefix: 'cdp', epoch: 2 }, topics.events)).toBe('cdp.internal.events.v1.e2')
 })
 
