@@ -108,3 +108,12 @@ export async function createRuntimeLoad(name: string): Promise<RuntimeLoad> {
     },
   }
 }
+
+export async function withLoad<T>(name: string, run: (load: RuntimeLoad) => Promise<T>): Promise<T> {
+  const load = await createRuntimeLoad(name)
+  try {
+    return await run(load)
+  } finally {
+    await load.close()
+  }
+}

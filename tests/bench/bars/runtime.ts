@@ -2,12 +2,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { topics } from '@tributary/contracts'
 import { Kafka, logLevel } from 'kafkajs'
 import { open } from 'lmdb'
 import type { Bar } from '../bar.ts'
-import { createRuntimeLoad, PARTITIONS, type RuntimeLoad } from '../runtimeLoad.ts'
+import { HOP_AIM_MS, HOP_RATE, hopLatency } from '../hopLatency.ts'
+import { createRuntimeLoad, PARTITIONS, type RuntimeLoad, withLoad } from '../runtimeLoad.ts'
 
 /** A second or two of work on one core. */
 const RECORDS = 60_000
@@ -16,11 +16,6 @@ const KEYS = 10_000
 const ROWS = 200_000
 /** Rows of one LMDB transaction of the reference. */
 const PUT_BATCH = 10_000
-/** What the design asks of one hop at half load: at most so much more than a bare round trip, p99. */
-const HOP_AIM_MS = 40
-/** Records a second during the latency bar: about half of what a task on one of two cores takes. */
-const HOP_RATE = 2_000
-const HOP_SECONDS = 6
 
 export const bars: Bar[] = [
   {
@@ -78,8 +73,8 @@ export const bars: Bar[] = [
     prepare: () =>
       Promise.resolve({
         async ours() {
-          const hop = await withLoad('hop', (load) => latency(load, true))
-          const bare = await withLoad('bare', (load) => latency(load, false))
+          const hop = await withLoad('hop', (load) => hopLatency(load, true))
+          const bare = await withLoad('bare', (load) => hopLatency(load, false))
           process.stderr.write(
             `hop p50 ${hop.p50} ms, p99 ${hop.p99} ms; bare p50 ${bare.p50} ms, p99 ${bare.p99} ms\n`,
           )
@@ -89,15 +84,6 @@ export const bars: Bar[] = [
       }),
   },
 ]
-
-async function withLoad<T>(name: string, run: (load: RuntimeLoad) => Promise<T>): Promise<T> {
-  const load = await createRuntimeLoad(name)
-  try {
-    return await run(load)
-  } finally {
-    await load.close()
-  }
-}
 
 async function taskThroughput(load: RuntimeLoad): Promise<number> {
   await load.produce(RECORDS, KEYS)
@@ -170,56 +156,4 @@ async function bulkPut(): Promise<number> {
   await database.close()
   await rm(folder, { recursive: true, force: true })
   return ROWS / seconds
-}
-
-/** From a record's production to its being read again, at a steady rate, the first second left out. */
-async function latency(load: RuntimeLoad, throughTask: boolean): Promise<{ p50: number; p99: number }> {
-  const group = throughTask ? await load.start({ store: 'store' }) : undefined
-  const kafka = new Kafka({ brokers: [load.brokers], logLevel: logLevel.NOTHING })
-  const producer = kafka.producer()
-  const consumer = kafka.consumer({ groupId: `${load.nameOf(topics.skipped)}-reader`, maxWaitTimeInMs: 5 })
-  await producer.connect()
-  await consumer.connect()
-  await consumer.subscribe({
-    topic: load.nameOf(throughTask ? topics.skipped : topics.events),
-    fromBeginning: true,
-  })
-  const taken: number[] = []
-  const from = performance.now() + 3_000
-  await consumer.run({
-    eachBatch: ({ batch }) => {
-      const now = performance.now()
-      // The output is stamped behind its bytes: the time stands in front.
-      for (const { value } of batch.messages) {
-        const sent = value!.readDoubleBE(0)
-        if (sent > from) taken.push(now - sent)
-      }
-      return Promise.resolve()
-    },
-  })
-  await sleep(1_500)
-  const started = performance.now()
-  const pending = new Set<Promise<unknown>>()
-  for (let sent = 0; performance.now() - started < HOP_SECONDS * 1000;) {
-    const due = Math.floor(((performance.now() - started) / 1000) * HOP_RATE) - sent
-    const messages = Array.from({ length: due }, (_, i) => {
-      const value = Buffer.alloc(300)
-      value.writeDoubleBE(performance.now(), 0)
-      return { key: `k${(sent + i) % KEYS}`, partition: (sent + i) % PARTITIONS, value }
-    })
-    sent += due
-    if (due > 0) {
-      const send = producer.send({ topic: load.nameOf(topics.events), acks: -1, messages })
-      pending.add(send.finally(() => pending.delete(send)))
-    }
-    await sleep(5)
-  }
-  await Promise.all(pending)
-  await sleep(1_000)
-  await consumer.disconnect()
-  await producer.disconnect()
-  await group?.stop()
-  const sorted = taken.toSorted((a, b) => a - b)
-  const at = (share: number): number => Math.round(sorted[Math.floor(sorted.length * share)] ?? Number.NaN)
-  return { p50: at(0.5), p99: at(0.99) }
 }
