@@ -30,7 +30,7 @@ export function mapTables<V = unknown>(
     table<R>(spec: TableSpec<R>): Table<R> {
       const given = context.table(spec)
       if (spec.name !== table) return given
-      return { ...given, ...(map(given as unknown as Table<V>) as unknown as Partial<Table<R>>) }
+      return { ...ownTable(given), ...(map(given as unknown as Table<V>) as unknown as Partial<Table<R>>) }
     },
   }))
 }
@@ -64,5 +64,15 @@ function own(context: StepContext): StepContext {
     table: (spec) => context.table(spec),
     send: (record) => context.send(record),
     nextSeq: (topic, partition) => context.nextSeq(topic, partition),
+  }
+}
+
+/** So is a table. */
+function ownTable<R>(table: Table<R>): Table<R> {
+  return {
+    get: (key) => table.get(key),
+    put: (key, value) => table.put(key, value),
+    delete: (key) => table.delete(key),
+    range: (from, to, limit) => table.range(from, to, limit),
   }
 }
