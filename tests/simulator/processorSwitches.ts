@@ -64,6 +64,17 @@ function own(context: StepContext): StepContext {
     table: (spec) => context.table(spec),
     send: (record) => context.send(record),
     nextSeq: (topic, partition) => context.nextSeq(topic, partition),
+    moreToDo: () => context.moreToDo(),
+  }
+}
+
+/** So is a table. */
+function ownTable<V>(table: Table<V>): Table<V> {
+  return {
+    get: (key) => table.get(key),
+    put: (key, value) => table.put(key, value),
+    delete: (key) => table.delete(key),
+    range: (from, to, limit) => table.range(from, to, limit),
   }
 }
 

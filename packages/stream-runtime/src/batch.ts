@@ -46,6 +46,7 @@ export class Batch implements StepContext {
   readonly #sent: OutputRecord[] = []
   readonly #outputs: LogRecord[] = []
   #sentBytes = 0
+  #hasMoreToDo = false
 
   constructor(options: BatchOptions) {
     this.#options = options
@@ -58,6 +59,10 @@ export class Batch implements StepContext {
   /** Whether a commit would make anything visible besides positions. */
   get hasEffects(): boolean {
     return this.#outputs.length > 0 || this.#buffer.size > 0
+  }
+
+  get hasMoreToDo(): boolean {
+    return this.#hasMoreToDo
   }
 
   get sentBytes(): number {
@@ -77,6 +82,10 @@ export class Batch implements StepContext {
     const table = this.#buffer.table(spec)
     this.#tables.set(spec, table)
     return table
+  }
+
+  moreToDo(): void {
+    this.#hasMoreToDo = true
   }
 
   nextSeq(topic: TopicSpec, partition: number): number {

@@ -97,6 +97,11 @@ export interface StepContext {
    * that repeat it, such as versions and CloudEvents ids.
    */
   nextSeq(topic: TopicSpec, partition: number): number
+  /**
+   * The state holds more to do than one batch should: another batch follows this one at once, though nothing arrives.
+   * Counts only for a batch that changes or sends something.
+   */
+  moreToDo(): void
 }
 
 export interface Processor<C = unknown, X = never> {

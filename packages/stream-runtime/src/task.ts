@@ -16,6 +16,7 @@
  *  T2. Inputs are read from the positions in meta, and nothing below them is processed.
  *  T3. A batch that changed and sent nothing and consumed no record is not committed.
  *  T4. After an error nothing more is sent with this life's session.
+ *  T5. A batch that asked for more and had effects is followed by another at once; one without effects waits for input.
  */
 import type { PartitionCounts } from '@tributary/contracts'
 import { Batch, type FinishedBatch } from './batch.ts'
@@ -94,6 +95,8 @@ export class Task<C, X> {
   #committed = 0
   #adopted: number | null = null
   #introduced = false
+  /** T5. */
+  #moreToDo = false
   /** Whether this task's epoch is the active one. */
   #publishes = false
   #wake = () => {}
@@ -252,7 +255,8 @@ export class Task<C, X> {
       const now = clock.now()
       const { chunks, records, bytes } = this.#inputs!.buffered()
       if (records >= limits.maxRecords || bytes >= limits.maxInputBytes) return
-      const work = chunks > 0 || this.#options.injected.length > 0 || this.#newConfiguration()
+      const waiting = chunks > 0 || this.#options.injected.length > 0 || this.#moreToDo
+      const work = waiting || this.#newConfiguration()
       const waitMs = work ? this.#pacing.waitMs(now) : this.#nextTickMs - now
       if (waitMs <= 0) return
       const woken = new AbortController()
@@ -277,6 +281,7 @@ export class Task<C, X> {
     const records = this.#records(batch, startMs)
     this.#guard('endBatch', () => this.#processor!.endBatch?.(batch))
     const quiet = records === 0 && !batch.hasEffects && this.#adopted === adoptedBefore
+    this.#moreToDo = batch.hasMoreToDo && batch.hasEffects
     if (quiet && !this.#positionsDue(startMs)) {
       this.#reached = { ...this.#positions }
       this.#options.injected.splice(0, injected)

@@ -80,6 +80,25 @@ function world() {
   return { clock, log, stores, fatal, start, produce, metas }
 }
 
+/** Does one of its row's count in each batch, and says when there is more. */
+const backlog: Topology = {
+  name: 'backlog',
+  inputs: [topics.events],
+  tables: [countsTable],
+  metaLog: topics.fragments,
+  create: () => ({
+    step(context, input: Input) {
+      if (input.kind === 'record') context.table(countsTable).put('left', 50)
+    },
+    endBatch(context) {
+      const counts = context.table(countsTable)
+      const left = counts.get('left') ?? 0
+      if (left > 0) counts.put('left', left - 1)
+      if (left !== 1) context.moreToDo()
+    },
+  }),
+}
+
 async function until(clock: { sleep(ms: number): Promise<void> }, done: () => boolean): Promise<void> {
   for (let i = 0; i < 2_000 && !done(); i++) await clock.sleep(10)
   expect(done()).toBe(true)
@@ -183,4 +202,34 @@ test('a processor that throws stops the process, names the record, and nothing i
   await until(clock, () => fatal.length > 0)
   expect(fatal[0]!.message).toContain('internal.events.v1 offset 1: poisoned')
   expect(metas()).toHaveLength(1)
+})
+
+test('T5: a backlog in the state is worked off batch after batch, and a task that only asks for more waits', async () => {
+  const { clock, log, stores, produce } = world()
+  let batches = 0
+  const group = await startTaskGroup({
+    topology: backlog,
+    log,
+    stores,
+    counts: { identifier: 1, profile: 1, delivery: 1 },
+    groupPrefix: 'test',
+    nodeId: 'a',
+    clock,
+    random: () => 0.5,
+    onFatal: (error) => {
+      throw error
+    },
+  })
+  group.onCommit(() => void batches++)
+  await until(clock, () => group.tasks().some(({ state }) => state === 'running'))
+  produce('x')
+  const from = clock.now()
+  await until(clock, () => group.view(0)?.table(countsTable).get('left') === 0)
+  // By the ticks alone it would be 50 seconds.
+  expect(clock.now() - from).toBeLessThan(5_000)
+  expect(batches).toBe(50)
+  // From here on each batch asks for more and changes nothing.
+  await clock.sleep(5_000)
+  expect(batches).toBe(50)
+  await group.stop()
 })

@@ -2,6 +2,8 @@
  * Events filed under some identifiers, newest first, page by page.
  *
  *  A1. What was skipped (duplicates, conflicts) is not there: the profile does not count it either.
+ *     Only the skips of the events of a page are looked for, in the partitions these lie in: a task skips into the
+ *     partition it reads. What is missing to a full page then is read on.
  *  A2. Pages go by (time, partition, offset): new events and late ones neither repeat nor hide what comes after a page.
  */
 import { placeTopic, topics } from '@tributary/contracts'
@@ -55,43 +57,80 @@ interface Row {
 export function createAnchoredEvents(clickhouse: ClickHouse, epoch: number): AnchoredEvents {
   const events = clickhouse.table('events')
   const skipped = clickhouse.table('skipped')
+
+  async function page(
+    anchors: readonly string[],
+    after: EventPlace | undefined,
+    limit: number,
+  ): Promise<Row[]> {
+    const place = after ?? { timeMs: 0, partition: 0, offset: 0 }
+    return clickhouse.query<Row>(
+      `WITH found AS (
+        SELECT partition, \`offset\` AS at, source, type, name, message_id, toUnixTimestamp64Milli(time) AS ms,
+          toUnixTimestamp64Milli(received) AS received_ms, identifier_types AS types, identifier_values AS ids,
+          base64Encode(if(payload = '', raw, payload)) AS body
+        FROM ${events}
+        WHERE topic = {topic:String} AND record != 'control' AND has({anchors:Array(String)}, anchor)
+          AND ({first:Bool} OR (ms, partition, at) < ({ms:Int64}, {partition:UInt32}, {at:UInt64}))
+      )
+      SELECT * FROM found ORDER BY ms DESC, partition DESC, at DESC LIMIT {limit:UInt32}`,
+      {
+        topic: placeTopic(epoch, topics.events),
+        anchors: [...anchors],
+        first: after === undefined,
+        ms: place.timeMs,
+        partition: place.partition,
+        at: place.offset,
+        limit,
+      },
+    )
+  }
+
+  /** Places of those that were skipped. */
+  async function skipsAmong(rows: readonly Row[]): Promise<Set<string>> {
+    const found = await clickhouse.query<{ event_partition: number; event_offset: string }>(
+      `SELECT event_partition, event_offset FROM ${skipped}
+      WHERE topic = {topic:String} AND has({partitions:Array(UInt32)}, partition)
+        AND event_topic = {events:String} AND has({offsets:Array(UInt64)}, event_offset)`,
+      {
+        topic: placeTopic(epoch, topics.skipped),
+        partitions: [...new Set(rows.map((row) => row.partition))],
+        events: placeTopic(epoch, topics.events),
+        offsets: rows.map(({ at }) => Number(at)),
+      },
+    )
+    return new Set(found.map((skip) => `${skip.event_partition}/${skip.event_offset}`))
+  }
+
   return {
     async read({ anchors, limit, after }) {
-      const place = after ?? { timeMs: 0, partition: 0, offset: 0 }
-      const rows = await clickhouse.query<Row>(
-        `WITH found AS (
-          SELECT partition, \`offset\` AS at, source, type, name, message_id, toUnixTimestamp64Milli(time) AS ms,
-            toUnixTimestamp64Milli(received) AS received_ms, identifier_types AS types, identifier_values AS ids,
-            base64Encode(if(payload = '', raw, payload)) AS body
-          FROM ${events}
-          WHERE topic = {topic:String} AND record != 'control' AND has({anchors:Array(String)}, anchor)
-            AND ({first:Bool} OR (ms, partition, at) < ({ms:Int64}, {partition:UInt32}, {at:UInt64}))
-            AND (partition, \`offset\`) NOT IN (SELECT event_partition, event_offset FROM ${skipped}
-              WHERE event_topic = {topic:String})
-        )
-        SELECT * FROM found ORDER BY ms DESC, partition DESC, at DESC LIMIT {limit:UInt32}`,
-        {
-          topic: placeTopic(epoch, topics.events),
-          anchors: [...anchors],
-          first: after === undefined,
-          ms: place.timeMs,
-          partition: place.partition,
-          at: place.offset,
-          limit,
-        },
-      )
-      return rows.map((row) => ({
-        timeMs: Number(row.ms),
-        partition: row.partition,
-        offset: Number(row.at),
-        sourceId: row.source,
-        type: row.type,
-        name: row.name,
-        messageId: row.message_id,
-        receivedMs: Number(row.received_ms),
-        identifiers: row.types.map((type, i) => ({ type, value: row.ids[i] ?? '' })),
-        payload: Buffer.from(row.body, 'base64'),
-      }))
+      const found: AnchoredEvent[] = []
+      let place = after
+      for (;;) {
+        const rows = await page(anchors, place, limit)
+        if (rows.length > 0) {
+          const skips = await skipsAmong(rows)
+          const kept = rows.filter(({ partition, at }) => !skips.has(`${partition}/${at}`)).map(eventOf)
+          found.push(...kept.slice(0, limit - found.length))
+          place = eventOf(rows.at(-1)!)
+        }
+        if (rows.length < limit || found.length === limit) return found
+      }
     },
+  }
+}
+
+function eventOf(row: Row): AnchoredEvent {
+  return {
+    timeMs: Number(row.ms),
+    partition: row.partition,
+    offset: Number(row.at),
+    sourceId: row.source,
+    type: row.type,
+    name: row.name,
+    messageId: row.message_id,
+    receivedMs: Number(row.received_ms),
+    identifiers: row.types.map((type, i) => ({ type, value: row.ids[i] ?? '' })),
+    payload: Buffer.from(row.body, 'base64'),
   }
 }

@@ -109,6 +109,7 @@ export function advanceSweeps(
     }
     const last = rows.at(-1)?.[0].slice(prefix.length) ?? null
     context.table(sweepTable).put(id, { ...sweep, after: rows.length === MAX_SWEPT ? last : null })
+    if (rows.length === MAX_SWEPT) context.moreToDo()
   }
 }
 

@@ -32,6 +32,7 @@ export function advanceSweep(context: StepContext, judge: (profileId: string) =>
   for (const [profileId] of rows) judge(profileId)
   if (rows.length === PROFILES_PER_BATCH) {
     sweeps.put('sweep', { ...sweep, after: rows.at(-1)![0] })
+    context.moreToDo()
     return
   }
   sweeps.delete('sweep')

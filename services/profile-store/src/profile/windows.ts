@@ -5,7 +5,7 @@
  *      any window leaves. Judged at a moment it is never due at or before it.
  *  M2. The clock is the latest tick or input seen, and is in the state once anything was judged by it: it never goes
  *      back, also with another owner whose clock is behind.
- *  M3. A batch looks at MAX_DUE_PER_BATCH profiles at most; what is left is due in the next.
+ *  M3. A batch looks at MAX_DUE_PER_BATCH profiles at most; what is left is due in the next, which follows at once.
  */
 import { type Profile, expiryOf, findAggregate, nextExpiry } from '@tributary/domain'
 import { type StepContext } from '@tributary/stream-runtime'
@@ -55,7 +55,7 @@ export function moveDue(context: StepContext, profileId: string, beforeMs: numbe
 
 /** M3: ids of the profiles that are due, the longest due first. */
 export function dueProfiles(context: StepContext, nowMs: number): string[] {
-  return [...context.table(dueRows).range('', dueKey(nowMs + 1, ''), MAX_DUE_PER_BATCH)].map(([key]) =>
-    key.slice(16),
-  )
+  const due = [...context.table(dueRows).range('', dueKey(nowMs + 1, ''), MAX_DUE_PER_BATCH)]
+  if (due.length === MAX_DUE_PER_BATCH) context.moreToDo()
+  return due.map(([key]) => key.slice(16))
 }
