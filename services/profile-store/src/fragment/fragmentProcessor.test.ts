@@ -464,6 +464,24 @@ describe('a fill', () => {
     expect(counted(driver)).toEqual([{ job: 3, count: 1 }])
   })
 
+  test('of a job that began after an erasure brings nothing back either: the log may still hold what was erased', () => {
+    const driver = create()
+    driver.record(topics.assignments, {
+      value: Assignment.encode({
+        ...assignmentOf('u1', `${identifierId('u1')}-1`),
+        generation: 1,
+        erasedUntilMs: 0,
+      }).finish(),
+    })
+    driver.endBatch()
+    adopt(driver, 3)
+    take(driver, { ...order('m4'), receivedTimeMs: 1 })
+    driver.endBatch()
+    fill(driver, 3, 2)
+    driver.endBatch()
+    expect(counted(driver)).toEqual([{ job: 3, count: 1 }])
+  })
+
   test('of somebody without any events makes nobody', () => {
     const driver = adopted()
     fill(driver, 3, 2, 'u2')

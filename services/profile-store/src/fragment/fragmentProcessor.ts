@@ -206,6 +206,8 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
     const row = rows.get(anchor)
     // No row: its events were skipped, or erased; there is nothing to add to.
     if (!row?.fragment || job < row.fillsFromJob) return
+    // The log may still hold what was erased, and a fill does not say of when its events are.
+    if (row.erasedUntilMs !== undefined) return
     const fragment = fillFragment(row.fragment, aggregates, keptAggregates(context))
     if (!fragment) return
     changed.remember(anchor, row)
