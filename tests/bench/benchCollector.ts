@@ -36,7 +36,9 @@ export async function startBenchCollector(
 ): Promise<BenchCollector> {
   const { documents = SHOP_DOCUMENTS, compiled = false } = options
   if (compiled)
-    execFileSync('tsc', ['-b', 'tsconfig.build.json'], { stdio: ['ignore', 'inherit', 'inherit'] })
+    execFileSync('tsc', ['-b', 'services/collector/tsconfig.build.json'], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
   const folder = join(BENCH_FOLDER, `collector-${name}`)
   await rm(folder, { recursive: true, force: true })
   const prefix = uniquePrefix('bench')

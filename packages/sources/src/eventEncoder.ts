@@ -3,7 +3,7 @@
  * closure and several buffers per event is done here in one pass over one buffer.
  *
  *  E1. The bytes are those of the generated encoder, whatever the event (property test).
- *  E2. Bytes that were handed out are never written again: a piece is only ever appended to.
+ *  E2. Bytes that were handed out are never written again: a piece is only ever appended to, until the next is allocated.
  *
  * A length stands before what it counts and is known after it: it is written right-aligned into a gap of known size, and
  * the record begins where that ends up. So nothing is moved.
@@ -29,7 +29,7 @@ const FLAGS: Readonly<Record<DomainTimeFlag, TimeFlag>> = {
 }
 
 /** Records are cut from pieces of this size: some fifty ordinary ones. Small enough for malloc to use again. */
-const PIECE_BYTES = 64 * 1024
+export const PIECE_BYTES = 64 * 1024
 /** Tags, lengths, numbers and flags of a record, at most: 20 fields, five of them varints of ten bytes. */
 const FIXED_BYTES = 160
 /** Tags and lengths of one identifier, at most. */
@@ -41,15 +41,18 @@ const LOOP_UNITS = 80
 
 export type EncodeEvent = (event: AcceptedEvent) => Buffer
 
-export function createEventEncoder(): EncodeEvent {
-  let piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
+/** `allocate` gives a piece of at least so many bytes that nobody reads any more. */
+export function createEventEncoder(
+  allocate: (bytes: number) => Buffer = (bytes) => Buffer.allocUnsafeSlow(Math.max(PIECE_BYTES, bytes)),
+): EncodeEvent {
+  let piece = allocate(PIECE_BYTES)
   let free = 0
 
   return (event) => {
     const most = mostBytes(event)
     if (most > piece.length - free) {
       // What is larger than a piece gets one of its own; the next starts anew.
-      piece = Buffer.allocUnsafeSlow(Math.max(PIECE_BYTES, most))
+      piece = allocate(most)
       free = 0
     }
     const gap = 1 + varintBytes(most)

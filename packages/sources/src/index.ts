@@ -1,7 +1,7 @@
 export * from './sourceReading.ts'
 export * from './deliveryMapping.ts'
 export * from './digest.ts'
-export { type EncodeEvent, createEventEncoder } from './eventEncoder.ts'
+export { type EncodeEvent, PIECE_BYTES, createEventEncoder } from './eventEncoder.ts'
 export * from './judgeAgain.ts'
 export * from './lines/splitLines.ts'
 export * from './lines/splitRows.ts'

@@ -10,10 +10,13 @@
  *  G3. A produce request that is never answered is given up after the time-out: its place is free again.
  *  G4. While a produce request is on the wire, another follows only when there is enough for it to be worth its cost;
  *      what is less waits for the answer. So many small requests become few produce requests, without a pause for any.
- *  G5. After a failure, submissions are refused at once while one of them tries whether Kafka is back. Nothing queues
+ *  G5. Records that are durable give their memory back; whoever submitted them does not read them again. What failed, and what
+ *      was given up while a request may still be under way, does not: it may be sent again.
+ *  G6. After a failure, submissions are refused at once while one of them tries whether Kafka is back. Nothing queues
  *      up behind a broker that is away, and no restart is needed when it returns.
  */
 import { type TakenLane, createLaneQueues, laneKey } from './laneQueues.ts'
+import { releaseRecords } from './eventRecord.ts'
 import { type OutgoingRecord, type RecordSender, type WrittenRange } from './outgoing.ts'
 
 /**
@@ -48,6 +51,7 @@ export interface GroupCommit {
 }
 
 interface Submission {
+  readonly records: readonly OutgoingRecord[]
   /** Records not yet acknowledged. */
   left: number
   settled: boolean
@@ -85,7 +89,10 @@ export function createGroupCommit(options: {
     submission.settled = true
     pending.delete(submission)
     if (outcome) submission.reject(outcome)
-    else submission.resolve(submission.positions)
+    else {
+      releaseRecords(submission.records)
+      submission.resolve(submission.positions)
+    }
     if (pending.size === 0) onIdle?.()
   }
 
@@ -158,6 +165,7 @@ export function createGroupCommit(options: {
     if (records.length === 0) return Promise.resolve([])
     return new Promise((resolve, reject) => {
       const submission: Submission = {
+        records,
         left: records.length,
         settled: false,
         positions: [],

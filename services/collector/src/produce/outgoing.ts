@@ -1,3 +1,5 @@
+import { type Piece } from './recordMemory.ts'
+
 /** A record on its way to Kafka; which topic is a name of the catalogue. */
 export interface OutgoingRecord {
   readonly topic: 'events' | 'rejected'
@@ -5,6 +7,8 @@ export interface OutgoingRecord {
   readonly key: string
   readonly value: Uint8Array
   readonly headers?: Readonly<Record<string, string>>
+  /** Memory that is used again after it is durable; the value is not to be read from then on. */
+  readonly piece?: Piece
 }
 
 /** The records of one produce request for one partition, in order. */

@@ -33,8 +33,12 @@ export function createMemoryLog(): MemoryLog {
       const log = partitions.get(key) ?? []
       partitions.set(key, log)
       const baseOffset = log.length
-      log.push(...records)
-      written.push(...records)
+      for (const record of records) {
+        // As Kafka does, it keeps a copy: the memory of what is durable is used again.
+        const own = { ...record, value: Buffer.from(record.value) }
+        log.push(own)
+        written.push(own)
+      }
       return { topic, partition, baseOffset }
     })
   }
