@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { topics } from '@tributary/contracts'
 import { EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
+import { Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { EvidenceClass, EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import type { OutputRecord } from '@tributary/stream-runtime'
 import { createProcessorDriver } from '@tributary/stream-runtime/testing'
@@ -118,4 +119,36 @@ test('an alias from a trusted source is a join of the two names', () => {
     EvidenceClass.EVIDENCE_CLASS_JOIN,
   ])
   expect(evidence[1]!.members.map((each) => each.id).sort()).toEqual([idOf('u0'), idOf('u1')].sort())
+})
+
+test('what is erased is dropped from the state, and from its change log by tombstones; seen again it is sent on anew', () => {
+  const driver = createProcessorDriver(topology)
+  const sees = (names: readonly string[]): number => {
+    driver.record(topics.events, { value: eventRecord([...names]) })
+    return driver.endBatch().length
+  }
+  const held = () => [
+    ...new Map(driver.changeLog().map(({ key, value }) => [key!.toString(), value] as const)),
+  ]
+  const about = (name: string) =>
+    held().filter(([key, value]) => key.includes(idOf(name)) && value !== null).length
+  // More sets than one batch drops.
+  const others = Array.from({ length: 1_200 }, (_, n) => `a${n}`)
+  for (const other of others) driver.record(topics.events, { value: eventRecord(['u1', other]) })
+  driver.endBatch()
+  expect([sees(['u2', 'a1']), sees(['u1', 'a1']), about('u1')]).toEqual([1, 0, 1_200])
+
+  const erased = Assignment.fromPartial({
+    identifierId: idOf('u1'),
+    profileId: `${idOf('u1')}-1`,
+    generation: 1,
+    change: { id: 'c1', kind: ChangeKind.CHANGE_KIND_ERASE },
+  })
+  driver.record(topics.assignments, { value: Assignment.encode(erased).finish() })
+  driver.endBatch()
+  driver.restart()
+  driver.tick(1_000)
+  driver.endBatch()
+  expect([about('u1'), about('u2')]).toEqual([0, 1])
+  expect([sees(['u2', 'a1']), sees(['u1', 'a1']), sees(['u1', 'a1'])]).toEqual([0, 1, 0])
 })

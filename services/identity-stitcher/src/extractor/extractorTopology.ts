@@ -6,13 +6,17 @@
  *  X2. Control records are nobody's evidence.
  *  X3. An event that erases is an erasure and no evidence. What its anchor was seen with is sent on again when it is seen
  *      again after that: the resolver has forgotten it.
+ *  X4. When an identifier is erased (its generation rises) everything remembered under it as an anchor is dropped, in bounded
+ *      steps, with a tombstone for each row: the change log forgets it too. What is seen again after that is sent on anew.
  */
 import { hash } from 'node:crypto'
 import { encodeMessage, topics } from '@tributary/contracts'
 import { type Event, EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
+import { Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import {
   ErasedAnchor,
+  ForgottenAnchor,
   SentEvidence,
 } from '@tributary/contracts/generated/tributary/identity/v1/resolver_state'
 import { type IdentifiedEvent, erasureOf, extractEvidence, sendOn } from '@tributary/domain'
@@ -20,6 +24,7 @@ import type { InputRecord, StepContext, TableSpec, Topology } from '@tributary/s
 import { erasureMessage, evidenceMessage } from '../evidenceMessages.ts'
 import { protobufCodec } from '../protobufCodec.ts'
 
+/** "anchor|evidence id": what is remembered of an anchor lies together. */
 const sentTable: TableSpec<SentEvidence> = {
   name: 'sent',
   changeLog: topics.extractorState,
@@ -31,6 +36,16 @@ const erasedTable: TableSpec<ErasedAnchor> = {
   changeLog: topics.extractorState,
   codec: protobufCodec(ErasedAnchor),
 }
+
+/** Erased anchor → its generation, until everything remembered under it is dropped. */
+const forgettingTable: TableSpec<ForgottenAnchor> = {
+  name: 'forgetting',
+  changeLog: topics.extractorState,
+  codec: protobufCodec(ForgottenAnchor),
+}
+
+/** Rows dropped at the end of a batch: some milliseconds, and no anchor is too large. */
+const FORGOTTEN_PER_BATCH = 1_000
 
 /** What the extractor tells whoever counts. */
 export interface ExtractorObserver {
@@ -46,15 +61,48 @@ export function digest(text: string): string {
 export function extractorTopology(observer: ExtractorObserver): Topology {
   return {
     name: 'extractor',
-    inputs: [topics.events],
-    tables: [sentTable, erasedTable],
+    inputs: [topics.events, topics.assignments],
+    tables: [sentTable, erasedTable, forgettingTable],
     metaLog: topics.extractorState,
-    create: () => ({
-      step(context, input) {
-        if (input.kind === 'record') extract(context, input.record, observer)
-      },
-    }),
+    create: () => {
+      /** Whether something is to be forgotten; undefined: not looked yet. */
+      let forgetting: boolean | undefined
+      return {
+        step(context, input) {
+          if (input.kind !== 'record') return
+          if (input.record.topic.name !== topics.assignments.name) extract(context, input.record, observer)
+          else if (hearErasure(context, input.record)) forgetting = true
+        },
+        endBatch(context) {
+          if (forgetting !== false) forgetting = forgetSome(context)
+        },
+      }
+    },
   }
+}
+
+/** X4. Whether it was an erasure. */
+function hearErasure(context: StepContext, { value }: InputRecord): boolean {
+  if (!value) return false
+  const { identifierId, generation, change } = Assignment.decode(value)
+  if (generation === 0 || change?.kind !== ChangeKind.CHANGE_KIND_ERASE) return false
+  context.table(forgettingTable).put(identifierId, { generation })
+  return true
+}
+
+/** X4. Whether something is left. */
+function forgetSome(context: StepContext): boolean {
+  const anchors = [...context.table(forgettingTable).range('', '~')]
+  const sent = context.table(sentTable)
+  let left = FORGOTTEN_PER_BATCH
+  for (const [anchor] of anchors) {
+    const rows = [...sent.range(`${anchor}|`, `${anchor}~`, left)]
+    for (const [key] of rows) sent.delete(key)
+    if (rows.length === left) return true
+    left -= rows.length
+    context.table(forgettingTable).delete(anchor)
+  }
+  return false
 }
 
 function extract(context: StepContext, record: InputRecord, observer: ExtractorObserver): void {
@@ -75,10 +123,11 @@ function extract(context: StepContext, record: InputRecord, observer: ExtractorO
   const sent = context.table(sentTable)
   for (const evidence of extractEvidence(event, digest)) {
     observer.seen()
-    const before = sent.get(evidence.id)
+    const key = `${event.identifiers[0]?.id ?? ''}|${evidence.id}`
+    const before = sent.get(key)
     const remembered = sendOn(before, evidence, before ? erasedUntil(context, event) : -1)
     if (!remembered) continue
-    sent.put(evidence.id, { ...remembered })
+    sent.put(key, { ...remembered })
     observer.sent()
     send(context, evidence.id, { $case: 'evidence', value: evidenceMessage(evidence) })
   }
