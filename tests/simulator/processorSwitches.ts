@@ -77,13 +77,3 @@ function ownTable<V>(table: Table<V>): Table<V> {
     range: (from, to, limit) => table.range(from, to, limit),
   }
 }
-
-/** So is a table. */
-function ownTable<R>(table: Table<R>): Table<R> {
-  return {
-    get: (key) => table.get(key),
-    put: (key, value) => table.put(key, value),
-    delete: (key) => table.delete(key),
-    range: (from, to, limit) => table.range(from, to, limit),
-  }
-}
