@@ -9,6 +9,7 @@ import {
 } from '@tributary/clickhouse-log'
 import {
   type LogRecord,
+  START_MS,
   createClickHouseLogStore,
   eventOf,
   eventRecord,
@@ -213,6 +214,44 @@ describe('a deliberately doubled row is found and named', () => {
     expect(report.findings.map((finding) => finding.message)).toContainEqual(expect.stringContaining(message))
     expect(report.doubled).toBeGreaterThan(0)
   })
+})
+
+test('by hour: what came from each source, what of it was skipped, and where a row is missing or doubled', async () => {
+  await remove('events', '`offset` = 5')
+  await double('events', '`offset` = 8')
+  const { figures } = await audit({ clickhouse: log.clickhouse, prefix, hoursSinceMs: START_MS })
+  const common = { hourMs: START_MS, topic: topics.events.name, partition: 0 }
+  expect(figures.hours).toEqual([
+    { ...common, source: '(control)', rows: 1, skipped: 0, missing: 0, doubled: 0 },
+    { ...common, source: 'pos', rows: 9, skipped: 2, missing: 0, doubled: 0 },
+    // Offset 6 is the first row after the missing one.
+    { ...common, source: 'web', rows: 12, skipped: 1, missing: 1, doubled: 1 },
+    {
+      ...common,
+      source: 'web',
+      topic: topics.rejected.name,
+      partition: 2,
+      rows: 3,
+      skipped: 0,
+      missing: 0,
+      doubled: 0,
+    },
+  ])
+  expect(
+    (await audit({ clickhouse: log.clickhouse, prefix, hoursSinceMs: START_MS + 3_600_000 })).figures.hours,
+  ).toEqual([])
+})
+
+test('what a later layout epoch numbered in silence is not missing; what it lost after that is', async () => {
+  const change = (seq: number) => ({
+    value: Buffer.from(
+      JSON.stringify({ changeId: `c${seq}`, kind: 'merge', moves: [], time: '2026-03-01T12:00:00Z' }),
+    ),
+    headers: { ce_id: cloudEventId(2, topics.identityChanges.name, 0, seq) },
+  })
+  await put(topics.identityChanges, 0, inTransactions([7, 8, 10].map(change)))
+  const { findings } = await ask()
+  expect(findings).toMatchObject([{ rule: 'L3', at: [{ first: 9, last: 9 }] }])
 })
 
 test('profiles that counted one event too many, or one too few, do not balance', async () => {

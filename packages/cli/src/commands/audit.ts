@@ -16,7 +16,7 @@ import { createKafka } from '@tributary/kafka'
 import { clickhouseTarget, findService, kafkaTarget, type ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import { ask } from '../grpcCall.ts'
-import { withClickhouse, withJson, withKafka } from '../options.ts'
+import { wholeNumber, withClickhouse, withJson, withKafka } from '../options.ts'
 import { saying } from '../saying.ts'
 import type { OpenDoor } from '../withDoor.ts'
 import { compareAudiences, differs, documentsInForce, membershipsText } from './audiencePreview.ts'
@@ -28,6 +28,7 @@ interface Flags extends ConnectionFlags {
   readonly json?: true
   readonly logOnly?: true
   readonly address?: string
+  readonly hours?: number
 }
 
 export function auditCommand(
@@ -39,6 +40,7 @@ export function auditCommand(
   const command = program
     .command('audit')
     .description('whether the ledger balances: every input in the event log once, and folded or skipped')
+    .option('--hours <number>', 'also by hour, for so many hours back', wholeNumber)
     .option('--log-only', 'ask neither Kafka nor the profile-store')
     .option('--address <host:port>', 'address of the profile-store (or PROFILE_STORE_GRPC)')
     .action(async (flags: Flags) => done(await runAudit(context, flags, open)))
@@ -66,6 +68,7 @@ async function runAudit(context: Context, flags: Flags, open: OpenDoor): Promise
         ...(kafka && { epoch: kafka.epoch }),
         ...(kafka && { kafka: createKafka(kafka.connection), groupPrefix: kafka.groupPrefix }),
         ...(totals && { totals }),
+        ...(flags.hours !== undefined && { hoursSinceMs: context.now() - flags.hours * 3_600_000 }),
       }),
     )
     const memberships = kafka

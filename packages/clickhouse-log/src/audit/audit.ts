@@ -8,6 +8,7 @@ import { logWriterPlaceGroup } from '../writer/startLogWriters.ts'
 import type { PartitionFigures } from './figures.ts'
 import { type AuditReport, type ProfileTotals, judge } from './judge.ts'
 import { measure } from './measure.ts'
+import { measureHours } from './measureHours.ts'
 
 export interface AuditOptions {
   readonly clickhouse: ClickHouse
@@ -19,10 +20,16 @@ export interface AuditOptions {
   readonly groupPrefix?: string
   /** What the profiles say of themselves (GetTotals of the profile-store); without it L5 is judged by the log alone. */
   readonly totals?: ProfileTotals
+  /** With the ledger by hour from this time on, ms since 1970. */
+  readonly hoursSinceMs?: number
 }
 
 export async function audit(options: AuditOptions): Promise<AuditReport> {
-  const figures = await measure(options.clickhouse, options.epoch ?? 1)
+  const { clickhouse, hoursSinceMs } = options
+  const figures = {
+    ...(await measure(clickhouse, options.epoch ?? 1)),
+    ...(hoursSinceMs !== undefined && { hours: await measureHours(clickhouse, hoursSinceMs) }),
+  }
   if (options.kafka === undefined) return judge(figures, options.totals)
   const admin = await createAdmin(options.kafka)
   try {

@@ -1,4 +1,5 @@
 /** What the audit measures, before it judges. Positions are offsets; all sums are exact. */
+import type { HourFigures } from './measureHours.ts'
 import type { OffsetRange } from './offsetRange.ts'
 
 export interface Figures {
@@ -10,6 +11,8 @@ export interface Figures {
   readonly deliveries: readonly DeliveryFigures[]
   readonly outcomesWithoutDelivery: number
   readonly twoAnchors: readonly TwoAnchors[]
+  /** Only when asked for. */
+  readonly hours?: readonly HourFigures[]
 }
 
 export interface SourceFigures {
@@ -63,6 +66,8 @@ export interface SequenceFigures {
   readonly writer: string
   readonly rows: number
   readonly numbers: number
+  /** Numbers below the first, taken while a later layout epoch was silent: what has them was never public. */
+  readonly silent: number
   readonly last: number
   readonly missing: readonly OffsetRange[]
   readonly doubled: readonly number[]

@@ -45,6 +45,20 @@ export function formatReport(report: AuditReport): string {
       ]),
     ),
     section(
+      'by hour',
+      ['hour (UTC)', 'source', 'topic', 'partition', 'rows', 'skipped', 'missing', 'doubled'],
+      (figures.hours ?? []).map((each) => [
+        new Date(each.hourMs).toISOString().slice(0, 16),
+        each.source,
+        each.topic,
+        each.partition,
+        each.rows,
+        each.skipped,
+        each.missing,
+        each.doubled,
+      ]),
+    ),
+    section(
       'log',
       ['topic', 'partition', 'rows', 'first', 'last', 'markers', 'missing', 'doubled', 'set aside', 'behind'],
       figures.partitions.map((partition) => [
@@ -70,7 +84,7 @@ export function formatReport(report: AuditReport): string {
         sequence.writer,
         sequence.rows,
         sequence.last,
-        sequence.last - sequence.numbers,
+        sequence.last - sequence.silent - sequence.numbers,
         sequence.rows - sequence.numbers,
       ]),
     ),

@@ -31,6 +31,7 @@ const good: Figures = {
       writer: 'fragment-0',
       rows: 6,
       numbers: 6,
+      silent: 0,
       last: 6,
       missing: [],
       doubled: [],

@@ -107,7 +107,7 @@ export function judge(figures: Figures, totals?: ProfileTotals): AuditReport {
     folding,
     gaps:
       sum(figures.partitions.map((partition) => Math.max(missingIn(partition), 0))) +
-      sum(figures.sequences.map((sequence) => sequence.last - sequence.numbers)) +
+      sum(figures.sequences.map(({ last, silent, numbers }) => last - silent - numbers)) +
       sum(figures.versions.map((version) => version.last - version.numbers)) +
       sum(
         [...(totals?.changes ?? [])].map(([partition, n]) =>
@@ -192,9 +192,10 @@ function judgePartition(partition: PartitionFigures): Finding[] {
 }
 
 function judgeSequences({ sequences }: Figures): Finding[] {
-  return sequences.flatMap(({ topic, partition, epoch, writer, last, numbers, rows, missing, doubled }) => {
+  return sequences.flatMap(({ topic, partition, epoch, writer, silent, ...figures }) => {
     const where = `${topic}/${partition}, stamps of ${writer === '' ? 'its writer' : writer} in epoch ${epoch}`
-    return numbersFindings({ where, topic, partition, last, numbers, rows, missing, doubled })
+    const { last, numbers, rows, missing, doubled } = figures
+    return numbersFindings({ where, topic, partition, last: last - silent, numbers, rows, missing, doubled })
   })
 }
 

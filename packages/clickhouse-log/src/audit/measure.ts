@@ -127,9 +127,9 @@ async function measureSequences(clickhouse: ClickHouse): Promise<SequenceFigures
       GROUP BY topic, epoch, task, partition, seq`
     const params = placesOf(topic)
     const rows = await clickhouse.query<
-      Row<'epoch' | 'partition' | 'records' | 'numbers' | 'last', 'topic' | 'task'>
+      Row<'epoch' | 'partition' | 'records' | 'numbers' | 'first' | 'last', 'topic' | 'task'>
     >(
-      `SELECT topic, epoch, task, partition, sum(copies) AS records, count() AS numbers, max(at) AS last
+      `SELECT topic, epoch, task, partition, sum(copies) AS records, count() AS numbers, min(at) AS first, max(at) AS last
       FROM (${numbers}) GROUP BY ALL ORDER BY topic, epoch, task, partition`,
       params,
     )
@@ -144,6 +144,8 @@ async function measureSequences(clickhouse: ClickHouse): Promise<SequenceFigures
     })
     for (const row of rows) {
       const places = named.get(`${row.topic}|${row.epoch}|${row.task}|${row.partition}`)
+      // A later layout epoch publishes from some moment on; what it numbered before was never sent.
+      const silent = topic.visibility === 'public' && Number(row.epoch) > 1 ? Number(row.first) - 1 : 0
       all.push({
         topic: row.topic,
         partition: Number(row.partition),
@@ -151,8 +153,9 @@ async function measureSequences(clickhouse: ClickHouse): Promise<SequenceFigures
         writer: row.task,
         rows: Number(row.records),
         numbers: Number(row.numbers),
+        silent,
         last: Number(row.last),
-        missing: places?.missing ?? [],
+        missing: (places?.missing ?? []).filter(({ first }) => first > silent),
         doubled: places?.doubled ?? [],
       })
     }
