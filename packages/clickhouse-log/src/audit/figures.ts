@@ -91,6 +91,8 @@ export interface FoldingFigures {
   readonly foldable: number
   /** Between the first and the last event, ms: deduplication remembers seven days. */
   readonly spanMs: number
+  /** Control records by which events of blocked anchors were filed again. */
+  readonly filings: number
 }
 
 export interface EventPlace {

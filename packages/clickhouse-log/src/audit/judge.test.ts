@@ -47,6 +47,7 @@ const good: Figures = {
     skippedUnknown: [],
     foldable: 90,
     spanMs: 1000,
+    filings: 0,
   },
   versions: [{ partition: 0, changes: 40, numbers: 40, last: 40, missing: [], doubled: [] }],
   deliveries: [
@@ -75,6 +76,12 @@ test('a ledger that balances says so in one line', () => {
     'ledger: received 100 = events 96 + rejected 4 · events 96 = folded 90 + skipped 6 ' +
       '(duplicate 5, no identifier 1) · gaps 0 · doubled 0 · balances',
   )
+})
+
+test('events of blocked anchors that were filed again are in no sum of folded and skipped', () => {
+  const filed = { ...good, folding: { ...good.folding, filings: 3 } }
+  expect(judge(filed, { ...totals, events: 95 }).balanced).toBe(true)
+  expect(judge(good, { ...totals, events: 95 }).balanced).toBe(false)
 })
 
 test('what was folded and erased since is in the books', () => {

@@ -311,6 +311,9 @@ function judgeFolding(folding: Folding, figures: Figures): Finding[] {
   // An erasure takes folded events out of the profiles, and deduplication forgets: then the log alone cannot tell.
   const removed = erased + (folding.reasons['erased'] ?? 0) + (folding.reasons['blocked'] ?? 0)
   const tellable = removed === 0 && figures.folding.spanMs < DEDUPLICATION_MS
+  // What is filed again under another anchor counts there, or not at all when that has a copy or there is none: the fragment
+  // tasks take care of it, and these sums cannot.
+  if (figures.folding.filings > 0) return findings
   if (inFlight !== 0 && (foldedBy === 'profiles' || tellable)) {
     const by = foldedBy === 'profiles' ? 'folded into profiles' : 'to be folded by the log'
     const rest = inFlight > 0 ? `${inFlight} are on their way or lost` : `${-inFlight} too many`

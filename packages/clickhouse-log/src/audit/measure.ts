@@ -196,9 +196,12 @@ async function measureFolding(clickhouse: ClickHouse, epoch: number): Promise<Fo
   const topic = placeTopic(epoch, topics.events)
   const events = `(SELECT * FROM ${clickhouse.table('events')} WHERE topic = {topic:String})`
   const skipped = `(SELECT * FROM ${clickhouse.table('skipped')} WHERE event_topic = {topic:String})`
-  const [totals] = await clickhouse.query<Row<'events' | 'copied' | 'controls' | 'foldable' | 'span'>>(
+  const [totals] = await clickhouse.query<
+    Row<'events' | 'copied' | 'controls' | 'foldable' | 'span' | 'filings'>
+  >(
     `SELECT countIf(record != 'control') AS events, countIf(record = 'copy') AS copied,
       countIf(record = 'control') AS controls,
+      countIf(record = 'control' AND JSONExtractString(control, 'step') = 'CONTROL_STEP_REFILE') AS filings,
       uniqExactIf((source, message_id, anchor), record != 'control' AND notEmpty(identifier_ids)) AS foldable,
       if(count() = 0, 0, dateDiff('millisecond', min(appended), max(appended))) AS span
     FROM ${events}`,
@@ -236,6 +239,7 @@ async function measureFolding(clickhouse: ClickHouse, epoch: number): Promise<Fo
     skippedUnknown: unknown.map(place),
     foldable: Number(totals?.foldable ?? 0),
     spanMs: Number(totals?.span ?? 0),
+    filings: Number(totals?.filings ?? 0),
   }
 }
 

@@ -98,7 +98,10 @@ function forgetSome(context: StepContext): boolean {
   for (const [anchor] of anchors) {
     const rows = [...sent.range(`${anchor}|`, `${anchor}~`, left)]
     for (const [key] of rows) sent.delete(key)
-    if (rows.length === left) return true
+    if (rows.length === left) {
+      context.moreToDo()
+      return true
+    }
     left -= rows.length
     context.table(forgettingTable).delete(anchor)
   }

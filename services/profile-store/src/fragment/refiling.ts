@@ -114,7 +114,10 @@ export function dropSome(context: StepContext, changed: ChangedFragments, isDrop
   for (const [anchor, filing] of open) {
     const targets = [...context.table(refiledToRows).range(`${anchor}|`, `${anchor}~`, left + 1)]
     for (const [key] of targets.slice(0, left)) drop(context, changed, anchor, key)
-    if (targets.length > left) return true
+    if (targets.length > left) {
+      context.moreToDo()
+      return true
+    }
     left -= targets.length
     filings.put(anchor, { ...filing, dropping: false })
   }
