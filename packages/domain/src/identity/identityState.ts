@@ -126,7 +126,12 @@ export function indexKey(first: string, second: string): string {
 /** The second ids that an index has for a first. */
 export function* indexed(rows: ReadRows<unknown>, first: string, limit?: number): Iterable<string> {
   const prefix = `${first}${SEPARATOR}`
-  for (const [key] of rows.range(prefix, `${first}${AFTER}`, limit)) yield key.slice(prefix.length)
+  for (const [key] of rows.range(prefix, afterIndexOf(first), limit)) yield key.slice(prefix.length)
+}
+
+/** Where the keys of an index that begin with an id end. */
+export function afterIndexOf(first: string): string {
+  return `${first}${AFTER}`
 }
 
 /** Of an identifier whose standing has not been worked out yet; older than any rules. */

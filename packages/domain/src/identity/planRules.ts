@@ -11,7 +11,7 @@ import { type AssignmentChange, type Placement, assignmentChanges } from './assi
 import { type EvidenceMember } from './evidence.ts'
 import { type Explanation, type ExplanationStep, explainWithin } from './explainIdentity.ts'
 import { groupBy } from './groupBy.ts'
-import { type ProfileName, type ReadIdentityRows, sameProfile } from './identityState.ts'
+import { type ProfileName, type ReadIdentityRows, afterIndexOf, sameProfile } from './identityState.ts'
 import { type IdentityView, rulesInForce, viewIdentity } from './identityView.ts'
 import { type PlannedKind, type PlannedMove, type RulesPlan, RulesTally } from './rulesPlan.ts'
 import { exploreAffected, placementsOf } from './resolveAffected.ts'
@@ -27,8 +27,6 @@ const PROPOSED_VERSION = -3
 const MAX_PLANNED_GROUP = 20_000
 /** 200,000 identifiers, some 20 MiB, of groups done with are not walked into again. */
 const MAX_REMEMBERED = 200_000
-/** Rows taken at once from the table of identifiers. */
-const PAGE = 100
 /** Identifiers of one sample that are named. */
 const MAX_NAMED = 10
 
@@ -59,23 +57,29 @@ export function* planRules(
   const cache = { version: PROPOSED_VERSION, ready: readyRules(rules), shared: new Set<string>() }
   const progress = { lookedAt: 0, at: '' }
   for (;;) {
-    const page = Array.from(rowsNow().identifiers.range(progress.at, '~', PAGE), ([id]) => id)
-    for (const id of page) {
-      progress.at = id
-      progress.lookedAt++
-      yield progress
-      if (done.delete(id)) continue
-      const rows = underRules(rowsNow(), rules)
-      const view = viewIdentity(rows, cache)
-      const group = yield* explore(view, id, done, options.maxGroup ?? MAX_PLANNED_GROUP, progress)
-      if (group.kind === 'counted-elsewhere') continue
-      for (const each of group.reached) if (each > id && done.size < MAX_REMEMBERED) done.add(each)
-      if (group.kind === 'too-large') tally.addTooLarge(group.reached.size)
-      else yield* addGroup(tally, rows, view, group, progress)
-    }
-    if (page.length < PAGE) return tally.plan(progress.lookedAt)
-    progress.at = `${progress.at}!`
+    const id = identifierAfter(rowsNow(), progress.at)
+    if (id === undefined) return tally.plan(progress.lookedAt)
+    progress.at = id
+    progress.lookedAt++
+    yield progress
+    if (done.delete(id)) continue
+    const rows = underRules(rowsNow(), rules)
+    const view = viewIdentity(rows, cache)
+    const group = yield* explore(view, id, done, options.maxGroup ?? MAX_PLANNED_GROUP, progress)
+    if (group.kind === 'counted-elsewhere') continue
+    for (const each of group.reached) if (each > id && done.size < MAX_REMEMBERED) done.add(each)
+    if (group.kind === 'too-large') tally.addTooLarge(group.reached.size)
+    else yield* addGroup(tally, rows, view, group, progress)
   }
+}
+
+/**
+ * Ids are of one length, and what is about one lies behind its row: a million pieces of evidence about one identifier
+ * are not walked over to find the next.
+ */
+function identifierAfter({ identifiers }: ReadIdentityRows, id: string): string | undefined {
+  for (const [next] of identifiers.range(id === '' ? '' : afterIndexOf(id), '~', 1)) return next
+  return undefined
 }
 
 /** The rows as they would be when the change has only been announced. */
