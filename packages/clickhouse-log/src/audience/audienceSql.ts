@@ -17,6 +17,7 @@ import {
   parsePath,
 } from '@tributary/domain'
 import { type ClickHouse, quoteText } from '../clickHouse.ts'
+import { sampleSql } from './sampleSql.ts'
 import { canonicalSql, comparesSql, numberComparesSql, numberSql } from './comparisonSql.ts'
 
 /** An audience that others read, and what its traits are. */
@@ -103,7 +104,7 @@ function leafSql(leaf: CompiledLeaf, scope: Scope): string {
     case 'consent':
       return comparesSql(state(`consent.${leaf.purpose}`), comparison)
     case 'sample':
-      return `(${sampleSql(leaf.salt)} < ${Number(comparison.lt) * 10_000})`
+      return `(${sampleSql(leaf.salt, 'people.profile_id')} < ${Number(comparison.lt) * 10_000})`
   }
 }
 
@@ -133,12 +134,24 @@ function aggregateLeafSql(
   scope: Scope,
 ): string {
   const { kind, steps, takesAtMostMs = Number.MAX_SAFE_INTEGER } = aggregate
-  if (kind === 'sequence' && steps) {
-    const conditions = steps.map(({ event, filter }) => selects(event, filter))
-    const funnel = `windowFunnel(${takesAtMostMs}, 'strict_increase')(toUInt64(ms), ${conditions.join(', ')})`
-    return `(${scope.column(funnel)} = ${steps.length})`
-  }
+  if (kind === 'sequence' && steps) return sequenceSql(steps, takesAtMostMs, scope)
   return numberComparesSql(scope.column(aggregateSql(aggregate, scope.nowMs)), comparison)
+}
+
+/** From each first step on, the earliest time of every next one; NULL when there is none. */
+function sequenceSql(
+  steps: NonNullable<AggregateDefinition['steps']>,
+  takesAtMostMs: number,
+  { column }: Scope,
+): string {
+  const [firsts, ...rest] = steps.map(({ event, filter }) =>
+    column(`arraySort(groupArrayIf(ms, ${selects(event, filter)}))`),
+  )
+  const last = rest.reduce(
+    (before, times) => `arrayFirstOrNull(at -> ifNull(at > ${before}, false), ${times})`,
+    'first',
+  )
+  return `arrayExists(first -> ifNull(${last} - first <= ${takesAtMostMs}, false), ${firsts})`
 }
 
 /** A number of a profile's events; NULL for no value. */
@@ -190,21 +203,4 @@ function pathSql(text: string): string {
     /^(0|[1-9]\d{0,8})$/.test(part) ? String(Number(part) + 1) : quoteText(part),
   )
   return `JSONExtractRaw(body, ${parts.join(', ')})`
-}
-
-/** See sampleOf in packages/domain: ten thousandths of a hundred. */
-function sampleSql(salt: string): string {
-  const prefix = Array.from(`${salt}\n`, (_, i) => `${salt}\n`.charCodeAt(i))
-  const codes = `arrayConcat([${prefix.join(', ')}], arrayMap(i -> toUInt16(ascii(substring(people.profile_id, i, 1))), range(1, length(people.profile_id) + 1)))`
-  const low = (expression: string) => `bitAnd(${expression}, 4294967295)`
-  const rotated = (expression: string, bits: number) =>
-    `bitOr(${low(`bitShiftLeft(${expression}, ${bits})`)}, bitShiftRight(${expression}, ${32 - bits}))`
-  const unit = low(`toUInt64(code) * ${0xcc9e2d51}`)
-  const mixed = low(`${rotated(unit, 15)} * ${0x1b873593}`)
-  const step = low(`${rotated(`bitXor(hash, ${mixed})`, 13)} * 5 + ${0xe6546b64}`)
-  const folded = `arrayFold((hash, code) -> toUInt64(${step}), codes, toUInt64(${0x9e3779b9}))`
-  const finish = (hash: string, shift: number, factor: number) =>
-    low(`bitXor(${hash}, bitShiftRight(${hash}, ${shift})) * ${factor}`)
-  const salted = `bitXor(${folded}, length(codes))`
-  return `arrayMap(codes -> arrayMap(a -> arrayMap(b -> arrayMap(c -> bitXor(c, bitShiftRight(c, 16)) % 1000000, [${finish('b', 13, 0xc2b2ae35)}])[1], [${finish('a', 16, 0x85ebca6b)}])[1], [${salted}])[1], [${codes}])[1]`
 }

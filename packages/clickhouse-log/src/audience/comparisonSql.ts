@@ -9,7 +9,7 @@ import { quoteText } from '../clickHouse.ts'
 
 const SCALE = 20
 
-export const decimalSql = (expression: string): string => `toDecimal256OrNull(${expression}, ${SCALE})`
+const decimalSql = (expression: string): string => `toDecimal256OrNull(${expression}, ${SCALE})`
 const constant = (value: number): string => `toDecimal256(${quoteText(plainNumber(value))}, ${SCALE})`
 
 /** Without an exponent: that is how decimals are read. */
@@ -38,14 +38,10 @@ export const canonicalSql = (raw: string): string =>
 type Operand = string | number | boolean
 
 function equal(raw: string, operand: Operand): string {
-  switch (typeof operand) {
-    case 'string':
-      return `(${isText(raw)} AND ${textOf(raw)} = ${quoteText(operand)})`
-    case 'number':
-      return `(${isNumber(raw)} AND ifNull(${decimalSql(raw)} = ${constant(operand)}, false))`
-    case 'boolean':
-      return `(${raw} = '${operand}')`
-  }
+  if (typeof operand === 'boolean') return `(${raw} = '${operand}')`
+  return typeof operand === 'string'
+    ? `(${isText(raw)} AND ${textOf(raw)} = ${quoteText(operand)})`
+    : `(${isNumber(raw)} AND ifNull(${decimalSql(raw)} = ${constant(operand)}, false))`
 }
 
 function ordered(raw: string, sign: string, operand: number | string): string {
