@@ -16,7 +16,7 @@ import { type ChangePlace, type ToldChange } from './readChange.ts'
 import { writeWatchToken } from './watchToken.ts'
 
 /** Changes that wait for one caller: with records of a few KB a few MB. */
-export const MAX_BEHIND = 1_000
+const MAX_BEHIND = 1_000
 
 /** Profile ids in tokens for each response, on average: about a kilobyte. */
 const IDS_PER_RESPONSE = 32
