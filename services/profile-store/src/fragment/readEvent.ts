@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import {
   type EventFacts,
   type EventType as EventTypeName,
@@ -62,14 +62,12 @@ function parsePayload(bytes: Uint8Array): Json {
 
 /** As the identity-stitcher hashes: what an erasure is called must be the same in both. */
 export function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+  return hash('sha256', text).slice(0, 32)
 }
 
 /** Source, message id and anchor: the same for two copies of one message. 128 bits, base64url. */
 export function messageKey(event: Event): string {
-  return createHash('sha256')
-    .update(`${event.sourceId}\0${event.anchor}\0${event.messageId}`)
-    .digest()
+  return hash('sha256', `${event.sourceId}\0${event.anchor}\0${event.messageId}`, 'buffer')
     .subarray(0, 16)
     .toString('base64url')
 }
@@ -94,5 +92,5 @@ export function messageContent(event: Event, { event: { payload }, traits, conse
     traits.map(({ path, json }) => [path, json]),
     consents.map(({ purpose, granted }) => [purpose, granted]),
   ])
-  return createHash('sha256').update(text).digest().subarray(0, CONTENT_BYTES)
+  return hash('sha256', text, 'buffer').subarray(0, CONTENT_BYTES)
 }
