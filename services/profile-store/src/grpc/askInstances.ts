@@ -33,8 +33,11 @@ export interface Instances {
 /** Lookups made for one caller: its deadline and its token go with them. */
 export function lookupsFor(call: Caller, views: ProfileViews, instances: Instances): Lookups {
   return {
-    identifier: (identifierId) =>
-      askOwner(instances, {
+    async identifier(identifierId) {
+      // Most are here: nothing is set up to ask somebody else.
+      if (views.fragment(identifierPartition(views, identifierId)))
+        return lookUpIdentifier(views, identifierId)
+      return askOwner(instances, {
         call,
         partition: identifierPartition(views, identifierId),
         of: IDENTIFIERS,
@@ -45,9 +48,11 @@ export function lookupsFor(call: Caller, views: ProfileViews, instances: Instanc
           const { found, ...row } = await callPeer(peer.lookUpIdentifier.bind(peer), { identifierId }, call)
           return found ? row : undefined
         },
-      }),
-    profile: (profileId) =>
-      askOwner(instances, {
+      })
+    },
+    async profile(profileId) {
+      if (views.profile(profilePartition(views, profileId))) return lookUpProfile(views, profileId)
+      return askOwner(instances, {
         call,
         partition: profilePartition(views, profileId),
         of: PROFILES,
@@ -55,7 +60,8 @@ export function lookupsFor(call: Caller, views: ProfileViews, instances: Instanc
         has: (partition) => views.profile(partition) !== undefined,
         here: () => lookUpProfile(views, profileId),
         there: async (peer) => (await callPeer(peer.lookUpProfile.bind(peer), { profileId }, call)).row,
-      }),
+      })
+    },
   }
 }
 
