@@ -127,9 +127,7 @@ test('what is erased is dropped from the state, and from its change log by tombs
     driver.record(topics.events, { value: eventRecord([...names]) })
     return driver.endBatch().length
   }
-  const held = () => [
-    ...new Map(driver.changeLog().map(({ key, value }) => [key!.toString(), value] as const)),
-  ]
+  const held = () => [...new Map(driver.changeLog().map(({ key, value }) => [key!, value] as const))]
   const about = (name: string) =>
     held().filter(([key, value]) => key.includes(idOf(name)) && value !== null).length
   // More sets than one batch drops.
