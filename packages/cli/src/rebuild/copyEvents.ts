@@ -50,8 +50,9 @@ export async function copyEvents(
   const pace = paced(world, rate)
   let [sent, saidMs, waitingFor] = [0, startMs, '']
   const had = (await stored.copiedTo(world.to)).reduce((sum, { events }) => sum + events, 0)
+  // Counting a large log takes a while: it is asked again only when all that was counted has been sent.
+  let partitions = await stored.partitions()
   for (;;) {
-    const partitions = await stored.partitions()
     const before = sent
     for (const { partition, end } of partitions) {
       goOn(world)
@@ -59,7 +60,9 @@ export async function copyEvents(
       if (first >= end) continue
       const lot = await stored.read({ partition, from: first, limit: LOT })
       await send(world, partition, lot)
-      next.set(partition, lot.length < LOT ? end : lot.at(-1)!.offset + 1)
+      const sentTo = (lot.at(-1)?.offset ?? -1) + 1
+      // A lot that is not full has all there was; records after its last are no events.
+      next.set(partition, lot.length < LOT ? Math.max(end, sentTo) : sentTo)
       sent += lot.length
       await pace(lot.length)
       if (now() - saidMs >= SAY_EVERY_MS) {
@@ -69,6 +72,8 @@ export async function copyEvents(
       }
     }
     if (sent > before) continue
+    partitions = await stored.partitions()
+    if (partitions.some(({ partition, end }) => end > (next.get(partition) ?? 0))) continue
     const missing = await notInLog(world)
     if (missing === undefined) break
     if (missing !== waitingFor) say((waitingFor = missing))
