@@ -114,6 +114,14 @@ function stateOf(pipeline: Pipeline): Map<string, Held> {
   return view.profiles
 }
 
+/** What a cleaner leaves of the state topic: the last record of each key, and of erased ones perhaps none. */
+function compactedState(pipeline: Pipeline): [string, Held][] {
+  const last = new Map<string, Held | null>()
+  for (const records of told<Held | null>(pipeline, topics.profiles))
+    for (const { key, value } of records) last.set(key, value)
+  return [...last].filter((entry): entry is [string, Held] => entry[1] !== null)
+}
+
 /** Records of the partitions in an order of chance's choice; within one, their own. */
 function interleaved<T>(partitions: readonly (readonly T[])[], choices: Choices): T[] {
   const left = partitions.map((records) => [...records])
@@ -169,6 +177,41 @@ describe('a copy of all profiles', () => {
           expect(view.follow(partition, value)).toBe('dropped')
         }
         expect(view.profiles).toEqual(stateOf(pipeline))
+      }),
+    )
+  })
+
+  test('whoever was away while the topics were compacted and expired begins anew when it is told to, and ends equal', () => {
+    fc.assert(
+      fc.property(...program, fc.nat(40), (steps, numbers, leaves) => {
+        const choices = choicesOf(numbers)
+        let view = new ProfileView()
+        let atLeaving: number[] | undefined
+        let n = 0
+        const pipeline = run(steps, choices, (sofar) => {
+          if (n++ !== Math.min(leaves, steps.length)) return
+          const changes = told<Change>(sofar, topics.profileChanges)
+          for (const { partition, value } of interleaved(changes, choices)) view.follow(partition, value)
+          atLeaving = changes.map(({ length }) => length)
+        })
+        const all = told<Change>(pipeline, topics.profileChanges)
+        // What is kept of the changes begins at any place behind where it was.
+        const begins = all.map(({ length }, i) => {
+          const left = atLeaving![i] ?? 0
+          return left + choices.next(length - left + 1)
+        })
+        const missed = interleaved(
+          all.map((records, i) => records.slice(begins[i])),
+          choices,
+        ).some(({ partition, value }) => view.follow(partition, value) === 'missed')
+        const lost = begins.some((from, i) => from > (atLeaving![i] ?? 0))
+        // A consumer's offset that is no longer there says the same as a number that is missing.
+        if (missed || lost) {
+          view = new ProfileView()
+          for (const [key, held] of compactedState(pipeline)) view.readState(key, held)
+        }
+        expect(view.profiles).toEqual(stateOf(pipeline))
+        expect(lost || !missed).toBe(true)
       }),
     )
   })
