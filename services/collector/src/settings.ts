@@ -39,11 +39,13 @@ export const collectorSettings = defineSettings({
     max: 100_000,
   }),
   ...eventSettings,
-  // Sixteen of the largest bodies, or tens of thousands of ordinary ones; the heap holds about three times as much.
+  // Four of the largest bodies, a hundred and fifty batches of a hundred events, or ten thousand single ones: more than is
+  // under way at once while Kafka keeps up. What waits longer is old to the garbage collector and costs more than a refusal.
+  // A body counts with its whole length from its head on: where many send large ones over slow lines, it has to be higher.
   MAX_IN_FLIGHT_BYTES: integer({
     about: 'bytes received and not yet answered; above it the answer is 503 at once',
     unit: 'bytes',
-    default: 64 * MIB,
+    default: 16 * MIB,
     min: MIB,
   }),
   // Between the SDKs' own time-outs (10 s and more) and a broker's change of leader (a few seconds).

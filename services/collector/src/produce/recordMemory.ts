@@ -20,8 +20,8 @@ export interface RecordMemory {
   release(piece: Piece): void
 }
 
-/** Pieces kept for later: 4 MiB, what waits for two produce requests. */
-const MAX_KEPT_PIECES = 64
+/** Pieces kept for later: 16 MiB, as much as may be in flight by default. */
+const MAX_KEPT_PIECES = 256
 
 export function createRecordMemory(pieceBytes: number): RecordMemory {
   const kept: Piece[] = []
