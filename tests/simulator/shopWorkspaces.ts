@@ -13,15 +13,7 @@ import { type PreparedRules, prepareRules } from '@tributary/domain'
 import { digest } from '../../services/identity-stitcher/src/extractor/extractorTopology.ts'
 import { type WorkspaceView, viewWorkspace } from '../../services/profile-store/src/workspaceView.ts'
 
-const features = [
-  'views',
-  'windows',
-  'lowerBar',
-  'preferCrm',
-  'noOrders',
-  'strictIdentity',
-  'blockedTill',
-] as const
+const features = ['views', 'windows', 'lowerBar', 'preferCrm', 'noOrders', 'strictIdentity'] as const
 export type Feature = (typeof features)[number]
 export const allFeatures: readonly Feature[] = features
 
@@ -97,7 +89,7 @@ function documentsOf(on: ReadonlySet<Feature>): AnyDocument[] {
       },
     )
   if (on.has('preferCrm')) documents.push({ kind: 'Trait', id: 'plan', prefer: ['crm'] })
-  if (on.has('strictIdentity') || on.has('blockedTill'))
+  if (on.has('strictIdentity'))
     documents.push({
       kind: 'Identity',
       id: 'default',
@@ -109,7 +101,6 @@ function documentsOf(on: ReadonlySet<Feature>): AnyDocument[] {
         { type: 'anonymous_id', ...(on.has('strictIdentity') && { sharedAfter: 1, maxPerProfile: 2 }) },
       ],
       ...(on.has('strictIdentity') && { owner: 'nobody' }),
-      ...(on.has('blockedTill') && { blocked: [{ type: 'email', value: TILL_EMAIL }] }),
     })
   return documents
 }
