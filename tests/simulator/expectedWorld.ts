@@ -60,11 +60,13 @@ export function expectedWorld(
   /** The moment that windows of a profile were last judged at. */
   nowMs: (profileId: string) => number,
 ): Expected {
-  const { fragments, accepted, folded, inputs, jobs } = foldPartitions(log, counts)
   const { rules } = configuration.value.view.jobs
+  const facts = factsIn(log)
+  const blocked = blockedAtLast(rules.blocked, facts)
+  const { fragments, accepted, folded, inputs, jobs } = foldPartitions(log, counts, blocked)
   const { profiles: resolved } = resolveAll([
     ...inputs,
-    ...factsIn(log),
+    ...facts,
     { kind: 'rules', rules: rulesFrom({ ...rules, configOffset: 0 }), configOffset: 0 },
   ])
   const profileOf = (identifierId: string) => resolved.get(identifierId) ?? profileIdOf(identifierId, 0)
@@ -83,12 +85,32 @@ export function expectedWorld(
   return { accepted, folded, profiles, profileOf }
 }
 
-function foldPartitions(log: SimulatedLog, counts: PartitionCounts): FoldedPartitions {
+/** Identifier ids that the rules or the last fact about them block. */
+function blockedAtLast(
+  byRules: readonly { readonly id: string }[],
+  facts: readonly ResolverInput[],
+): ReadonlySet<string> {
+  const byFact = new Set<string>()
+  for (const input of facts) {
+    if (input.kind !== 'fact') continue
+    const { fact } = input
+    if (fact.kind === 'block') for (const { id } of fact.members) byFact.add(id)
+    if (fact.kind === 'unblock') for (const { id } of fact.members) byFact.delete(id)
+  }
+  return new Set([...byRules.map(({ id }) => id), ...byFact])
+}
+
+function foldPartitions(
+  log: SimulatedLog,
+  counts: PartitionCounts,
+  blocked: ReadonlySet<string>,
+): FoldedPartitions {
   const fragments = new Map<string, Fragment>()
   const inputs: ResolverInput[] = []
   const jobs = new Map<string, number>()
   let accepted = 0
   let folded = 0
+  let nobodys = 0
   for (let partition = 0; partition < counts.identifier; partition++) {
     const seen = new Set<string>()
     const adoption = new PlainAdoption()
@@ -105,13 +127,22 @@ function foldPartitions(log: SimulatedLog, counts: PartitionCounts): FoldedParti
       const key = JSON.stringify([event.sourceId, event.messageId, event.anchor])
       if (!anchor || seen.has(key)) continue
       seen.add(key)
+      // Filed under the first identifier that is not blocked; under nobody when there is none.
+      const identifiers = blocked.has(anchor.id)
+        ? event.identifiers.filter(({ id }) => !blocked.has(id))
+        : event.identifiers
+      const [target] = identifiers
+      if (!target) {
+        nobodys++
+        continue
+      }
       folded++
-      const facts = eventFacts(readEvent(event))
-      fragments.set(anchor.id, foldEvent(fragments.get(anchor.id), facts, adoption.kept))
+      const facts = eventFacts({ ...readEvent(event), identifiers })
+      fragments.set(target.id, foldEvent(fragments.get(target.id), facts, adoption.kept))
     }
     for (const [name, job] of adoption.jobs) jobs.set(name, job)
   }
-  return { fragments, accepted, folded, inputs, jobs }
+  return { fragments, accepted: accepted - nobodys, folded, inputs, jobs }
 }
 
 /** Which documents a partition of the events has adopted, by the control records in it. */

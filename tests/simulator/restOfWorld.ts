@@ -1,12 +1,14 @@
 /** What a world still has to do before it has come to rest. */
-import { type PartitionCounts, type TopicSpec, partitionsOf } from '@tributary/contracts'
-import type { TableSpec, Topology } from '@tributary/stream-runtime'
+import { type PartitionCounts, type TopicSpec, partitionOf, partitionsOf, topics } from '@tributary/contracts'
+import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
+import type { StateView, TableSpec, Topology } from '@tributary/stream-runtime'
 import { createDeliveryTopology } from '../../services/activation/src/delivery/deliveryTopology.ts'
 import { pendingTable } from '../../services/activation/src/delivery/queueRows.ts'
 import { createSyncTopology, waitingTable } from '../../services/activation/src/sync/syncTopology.ts'
 import { extractorTopology } from '../../services/identity-stitcher/src/extractor/extractorTopology.ts'
 import { resolverTopology } from '../../services/identity-stitcher/src/resolver/resolverTopology.ts'
 import { fragmentTopology } from '../../services/profile-store/src/fragment/fragmentTopology.ts'
+import { anchorRows, filingRows, followedRows } from '../../services/profile-store/src/job/filingRows.ts'
 import { outboxRows, runningRows } from '../../services/profile-store/src/job/jobRows.ts'
 import { jobTopology } from '../../services/profile-store/src/job/jobTopology.ts'
 import { dueRows, sweepRows } from '../../services/profile-store/src/profile/profileRows.ts'
@@ -73,8 +75,9 @@ export function whatIsUnfinished(world: {
   readonly tasks: readonly WorldTask[]
   readonly configuration: ShopConfiguration
   readonly nowMs: number
+  readonly counts: PartitionCounts
 }): string[] {
-  const { log, nodes, tasks, configuration, nowMs } = world
+  const { log, nodes, tasks, configuration, nowMs, counts } = world
   const unfinished: string[] = []
   for (const { service, topology, inputs, partition, configured } of tasks) {
     const name = `${topology}-${partition}`
@@ -99,6 +102,11 @@ export function whatIsUnfinished(world: {
     if (topology === 'profile')
       for (const [due] of view.table(dueRows).range('', '~', 1))
         if (Number(due.slice(0, 15)) < nowMs - LATEST_TICK_MS) unfinished.push(`${name} has windows to move`)
+    if (topology === 'job')
+      // Where nothing is blocked any more, all of it was filed back from the log.
+      for (const of of blockedPartitions(view, counts))
+        if (lastBlocked(log, of) > (view.table(followedRows).get(String(of)) ?? -1))
+          unfinished.push(`${name} has blocked events to file of partition ${of}`)
     for (const [of, table, what] of tablesToEmpty)
       if (of === topology && [...view.table(table).range('', '~', 1)].length > 0)
         unfinished.push(`${name} has ${what}`)
@@ -106,9 +114,24 @@ export function whatIsUnfinished(world: {
   return unfinished
 }
 
+function blockedPartitions(view: StateView, counts: PartitionCounts): ReadonlySet<number> {
+  const anchors = [...view.table(anchorRows).range('', '~')]
+  return new Set(
+    anchors.flatMap(([id, { filed }]) => (filed === 'blocked' ? [partitionOf(id, counts.identifier)] : [])),
+  )
+}
+
+/** Place of the last event of a partition that was skipped as blocked, as createFiledLog counts the skips; -1: none. */
+function lastBlocked(log: SimulatedLog, partition: number): number {
+  return log
+    .all(topics.skipped, partition)
+    .findLastIndex(({ value }) => Skipped.decode(value!).reason === SkipReason.SKIP_REASON_BLOCKED)
+}
+
 const tablesToEmpty: readonly (readonly [string, TableSpec<unknown>, string])[] = [
   ['job', runningRows, 'a job under way'],
   ['job', outboxRows, 'records to send'],
+  ['job', filingRows, 'identifiers to file'],
   ['profile', sweepRows, 'profiles to judge'],
   ['sync', waitingTable, 'changes that wait'],
   ['delivery', pendingTable, 'deliveries to make'],

@@ -318,6 +318,7 @@ class World {
         tasks,
         configuration: this.#revisions.newest,
         nowMs: this.#clock.now(),
+        counts: this.#counts,
       })
       quiet = unfinished.length === 0 && size === before ? quiet + 1 : 0
       before = size

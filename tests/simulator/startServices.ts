@@ -20,11 +20,12 @@ import { createSyncTopology } from '../../services/activation/src/sync/syncTopol
 import { extractorTopology } from '../../services/identity-stitcher/src/extractor/extractorTopology.ts'
 import { resolverTopology } from '../../services/identity-stitcher/src/resolver/resolverTopology.ts'
 import { fragmentTopology } from '../../services/profile-store/src/fragment/fragmentTopology.ts'
+import { createAnchorFiler } from '../../services/profile-store/src/job/anchorFiler.ts'
 import { createBackFiller } from '../../services/profile-store/src/job/backFiller.ts'
 import { type OutboxSender, createOutboxSender } from '../../services/profile-store/src/job/outboxSender.ts'
 import { jobTopology } from '../../services/profile-store/src/job/jobTopology.ts'
 import { profileTopology } from '../../services/profile-store/src/profile/profileTopology.ts'
-import { createLoggedEvents } from '../../services/profile-store/src/testing/loggedEvents.ts'
+import { createFiledLog, createLoggedEvents } from '../../services/profile-store/src/testing/loggedEvents.ts'
 import type { Random } from '../demo/random.ts'
 import type { ProcessPorts } from './processPorts.ts'
 import type { ShopWorkspace } from './shopWorkspaces.ts'
@@ -63,6 +64,7 @@ export const GROUP_PREFIX = 'sim'
 const PUMP_MS = 250
 const OUTBOX_MS = 5_000
 const BACK_FILL_MS = 500
+const FILING_MS = 500
 
 const unobserved = { opened() {}, computed() {} }
 
@@ -129,12 +131,21 @@ export async function startServiceTasks(options: ServiceOptions): Promise<Runnin
       inject: (sent) => jobs.inject(0, sent),
       onFailure: () => {},
     }))
+    const logged = {
+      events: (partition: number) => options.log.all(topics.events, partition),
+      skipped: (partition: number) => options.log.all(topics.skipped, partition),
+    }
+    const filing = createAnchorFiler({
+      view: () => jobs.view(0),
+      log: createFiledLog(logged, options.counts.identifier),
+      partitions: options.counts.identifier,
+      send: produceEvents,
+      inject: (filed) => jobs.inject(0, filed),
+      onFailure: () => {},
+    })
     const filling = createBackFiller({
       view: () => jobs.view(0),
-      log: createLoggedEvents({
-        events: (partition) => options.log.all(topics.events, partition),
-        skipped: (partition) => options.log.all(topics.skipped, partition),
-      }),
+      log: createLoggedEvents(logged),
       send: produceEvents,
       inject: (sent) => jobs.inject(0, sent),
       onFailure: () => {},
@@ -143,6 +154,7 @@ export async function startServiceTasks(options: ServiceOptions): Promise<Runnin
       jobs.onCommit(() => sending.wake()),
       every(OUTBOX_MS, () => sending.wake()),
       every(BACK_FILL_MS, () => filling.wake()),
+      every(FILING_MS, () => filing.wake()),
     )
   }
 

@@ -16,7 +16,7 @@ import {
   DeliveryRecord,
   OutcomeKind,
 } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
-import { Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
+import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
 import { ControlStep, JobRecord } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
 import { readStamp } from '../chaos/readStamp.ts'
@@ -191,11 +191,12 @@ export class LogWatch {
     if (!told.has(name)) this.#fail('what is told of a profile names a change', `${topic}: ${name}`)
   }
 
-  #skip({ partition, offset }: Skipped): void {
+  #skip({ partition, offset, reason }: Skipped): void {
     const at = `${partition}/${offset}`
     if (this.#skippedAt.has(at)) this.#fail('no event is skipped twice', at)
     this.#skippedAt.add(at)
-    this.skipped++
+    // What is skipped as blocked is filed under another identifier, or under nobody.
+    if (reason !== SkipReason.SKIP_REASON_BLOCKED) this.skipped++
   }
 
   #delivery(key: string, value: Uint8Array): void {
