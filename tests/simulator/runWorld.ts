@@ -245,8 +245,7 @@ class World {
     const a = this.#random.pick(seen)
     const b = this.#random.pick(seen)
     if (a.id === b.id) return
-    // No block: the oracle files every event under its own anchor (refiling.test.ts has blocks in programs of its own).
-    const kind = this.#random.pick(['join', 'separate', 'shared'] as const)
+    const kind = this.#random.pick(['join', 'separate', 'block', 'unblock', 'shared'] as const)
     const pair = kind === 'join' || kind === 'separate'
     const fact = {
       id: `f${++this.#facts}`,

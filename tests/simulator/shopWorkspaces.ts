@@ -13,7 +13,15 @@ import { type PreparedRules, prepareRules } from '@tributary/domain'
 import { digest } from '../../services/identity-stitcher/src/extractor/extractorTopology.ts'
 import { type WorkspaceView, viewWorkspace } from '../../services/profile-store/src/workspaceView.ts'
 
-const features = ['views', 'windows', 'lowerBar', 'preferCrm', 'noOrders', 'strictIdentity'] as const
+const features = [
+  'views',
+  'windows',
+  'lowerBar',
+  'preferCrm',
+  'noOrders',
+  'strictIdentity',
+  'blockedTill',
+] as const
 export type Feature = (typeof features)[number]
 export const allFeatures: readonly Feature[] = features
 
@@ -89,7 +97,7 @@ function documentsOf(on: ReadonlySet<Feature>): AnyDocument[] {
       },
     )
   if (on.has('preferCrm')) documents.push({ kind: 'Trait', id: 'plan', prefer: ['crm'] })
-  if (on.has('strictIdentity'))
+  if (on.has('strictIdentity') || on.has('blockedTill'))
     documents.push({
       kind: 'Identity',
       id: 'default',
@@ -101,6 +109,7 @@ function documentsOf(on: ReadonlySet<Feature>): AnyDocument[] {
         { type: 'anonymous_id', ...(on.has('strictIdentity') && { sharedAfter: 1, maxPerProfile: 2 }) },
       ],
       ...(on.has('strictIdentity') && { owner: 'nobody' }),
+      ...(on.has('blockedTill') && { blocked: [{ type: 'email', value: TILL_EMAIL }] }),
     })
   return documents
 }
