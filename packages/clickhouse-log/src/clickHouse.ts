@@ -28,7 +28,10 @@ export interface ClickHouse {
   readonly database: string
   /** Qualified and quoted. */
   table(name: string): string
-  /** Rows of a SELECT; 64-bit numbers come as text. */
+  /**
+   * Rows of a SELECT; 64-bit numbers come as text. A parameter may have 128 KiB, a server's `http_max_field_value_size`:
+   * some 3,000 ids.
+   */
   query<T extends object>(sql: string, params?: Readonly<Record<string, unknown>>): Promise<T[]>
   /** The same for answers larger than memory: rows in lots, read no faster than they are taken. */
   stream<T extends object>(sql: string, params?: Readonly<Record<string, unknown>>): AsyncIterable<T[]>
@@ -62,6 +65,8 @@ export function connectClickHouse(connection: ClickHouseConnection): ClickHouse 
     request_timeout: QUERY_TIMEOUT_MS,
     max_open_connections: MAX_CONNECTIONS,
     application: 'tributary',
+    // In the address they would have to fit what the server, or a proxy before it, takes as a request line.
+    use_multipart_params_auto: true,
     // Failures are answers here, and logged by who asked.
     log: { level: ClickHouseLogLevel.OFF },
     ...(connection.ca === undefined ? {} : { tls: { ca_cert: Buffer.from(connection.ca) } }),

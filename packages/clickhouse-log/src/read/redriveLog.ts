@@ -1,6 +1,6 @@
 /** What the event log knows of rejects that were sent again: the mark is the origin of the event itself. */
 import { REDRIVE_ORIGIN, placeTopic, topics } from '@tributary/contracts'
-import { type ClickHouse, quoteText } from '../clickHouse.ts'
+import { type ClickHouse } from '../clickHouse.ts'
 
 export interface RedriveLog {
   /**
@@ -23,13 +23,14 @@ export function createRedriveLog(clickhouse: ClickHouse, epoch: number): Redrive
   return {
     async accepted(origins, sinceMs) {
       if (origins.length === 0) return new Set()
-      // In the statement: parameters travel in the address, which takes a few kilobytes.
-      const named = origins.flatMap((each) => [each, REDRIVE_ORIGIN + each]).map(quoteText)
       const rows = await clickhouse.query<{ origin: string }>(
         `SELECT DISTINCT origin FROM ${events}
         WHERE record = 'event' AND appended >= fromUnixTimestamp64Milli({since:Int64})
-          AND origin IN (${named.join(', ')})`,
-        { since: Math.max(0, sinceMs - CLOCK_SLACK_MS) },
+          AND origin IN {named:Array(String)}`,
+        {
+          since: Math.max(0, sinceMs - CLOCK_SLACK_MS),
+          named: origins.flatMap((each) => [each, REDRIVE_ORIGIN + each]),
+        },
       )
       return new Set(
         rows.map(({ origin }) =>
