@@ -8,25 +8,22 @@
  */
 import { placeTopic, topics } from '@tributary/contracts'
 import { type ClickHouse } from '../clickHouse.ts'
-import { type FoldedEvents, createFoldedEvents } from './foldedEvents.ts'
+import {
+  type FoldedEvent,
+  type FoldedEvents,
+  type FoldedRow,
+  FOLDED_COLUMNS,
+  createFoldedEvents,
+  foldedEventOf,
+} from './foldedEvents.ts'
 
 /** An event as the log has it, with all its identifiers. */
-export interface FiledEvent {
-  readonly anchor: string
-  readonly offset: number
-  readonly sourceId: string
-  /** track, identify, page, screen, group, alias */
-  readonly type: string
-  readonly name: string
-  readonly messageId: string
+export interface FiledEvent extends FoldedEvent {
   /** Ms since 1970. */
-  readonly timeMs: number
   readonly originalTimeMs: number | undefined
   readonly receivedTimeMs: number
   /** Strongest first. */
   readonly identifiers: readonly { readonly type: string; readonly value: string; readonly id: string }[]
-  /** The canonical event as JSON, or what was received. */
-  readonly payload: Uint8Array
 }
 
 /** An event that was skipped as blocked. */
@@ -59,27 +56,17 @@ export interface FiledEvents extends Pick<FoldedEvents, 'hasAll'> {
   }): Promise<readonly string[]>
 }
 
-interface Row {
-  anchor: string
-  at: string
-  source: string
-  type: string
-  name: string
-  message_id: string
-  ms: string
+interface Row extends FoldedRow {
   original_ms: string | null
   received_ms: string
   types: string[]
   ids: string[]
   identifier_texts: string[]
-  body: string
 }
 
-// Payloads may be no valid UTF-8, which JSON could not carry.
-const COLUMNS = `anchor, \`offset\` AS at, source, type, name, message_id, toUnixTimestamp64Milli(time) AS ms,
-  toUnixTimestamp64Milli(original_time) AS original_ms, toUnixTimestamp64Milli(received) AS received_ms,
-  identifier_types AS types, identifier_ids AS ids, identifier_values AS identifier_texts,
-  base64Encode(if(payload = '', raw, payload)) AS body`
+const COLUMNS = `${FOLDED_COLUMNS}, toUnixTimestamp64Milli(original_time) AS original_ms,
+  toUnixTimestamp64Milli(received) AS received_ms, identifier_types AS types, identifier_ids AS ids,
+  identifier_values AS identifier_texts`
 
 export function createFiledEvents(clickhouse: ClickHouse, epoch: number): FiledEvents {
   const topic = placeTopic(epoch, topics.events)
@@ -148,13 +135,7 @@ export function createFiledEvents(clickhouse: ClickHouse, epoch: number): FiledE
 
 function eventOf(row: Row): FiledEvent {
   return {
-    anchor: row.anchor,
-    offset: Number(row.at),
-    sourceId: row.source,
-    type: row.type,
-    name: row.name,
-    messageId: row.message_id,
-    timeMs: Number(row.ms),
+    ...foldedEventOf(row),
     originalTimeMs: row.original_ms === null ? undefined : Number(row.original_ms),
     receivedTimeMs: Number(row.received_ms),
     identifiers: row.ids.map((id, i) => ({
@@ -162,6 +143,5 @@ function eventOf(row: Row): FiledEvent {
       type: row.types[i] ?? '',
       value: row.identifier_texts[i] ?? '',
     })),
-    payload: Buffer.from(row.body, 'base64'),
   }
 }

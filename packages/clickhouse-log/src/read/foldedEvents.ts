@@ -49,7 +49,8 @@ export interface FoldedEvents {
   }): AsyncIterable<readonly FoldedEvent[]>
 }
 
-interface Row {
+/** A row of the events table, as FOLDED_COLUMNS selects it. */
+export interface FoldedRow {
   anchor: string
   at: string
   source: string
@@ -58,6 +59,23 @@ interface Row {
   message_id: string
   ms: string
   body: string
+}
+
+// Payloads may be no valid UTF-8, which JSON could not carry.
+export const FOLDED_COLUMNS = `anchor, \`offset\` AS at, source, type, name, message_id, toUnixTimestamp64Milli(time) AS ms,
+  base64Encode(if(payload = '', raw, payload)) AS body`
+
+export function foldedEventOf(row: FoldedRow): FoldedEvent {
+  return {
+    anchor: row.anchor,
+    offset: Number(row.at),
+    sourceId: row.source,
+    type: row.type,
+    name: row.name,
+    messageId: row.message_id,
+    timeMs: Number(row.ms),
+    payload: Buffer.from(row.body, 'base64'),
+  }
 }
 
 /** `epoch`: the layout epoch whose events they are; its topic holds what a rebuild brought from earlier ones, too. */
@@ -87,11 +105,8 @@ export function createFoldedEvents(clickhouse: ClickHouse, epoch: number): Folde
       return Boolean(reached?.events) && Boolean(reached?.skips)
     },
     async *read({ partition, below, names, after }) {
-      // Payloads may be no valid UTF-8, which JSON could not carry.
-      const rows = clickhouse.stream<Row>(
-        `SELECT anchor, \`offset\` AS at, source, type, name, message_id, toUnixTimestamp64Milli(time) AS ms,
-          base64Encode(if(payload = '', raw, payload)) AS body
-        FROM ${events}
+      const rows = clickhouse.stream<FoldedRow>(
+        `SELECT ${FOLDED_COLUMNS} FROM ${events}
         WHERE topic = {topic:String} AND partition = {partition:UInt32} AND \`offset\` < {below:UInt64}
           AND record != 'control' AND anchor > {after:String} AND has({names:Array(String)}, name)
           AND \`offset\` NOT IN (SELECT event_offset FROM ${skipped}
@@ -100,17 +115,7 @@ export function createFoldedEvents(clickhouse: ClickHouse, epoch: number): Folde
         ORDER BY anchor, at`,
         { topic, partition, below, after, names },
       )
-      for await (const lot of rows)
-        yield lot.map((row) => ({
-          anchor: row.anchor,
-          offset: Number(row.at),
-          sourceId: row.source,
-          type: row.type,
-          name: row.name,
-          messageId: row.message_id,
-          timeMs: Number(row.ms),
-          payload: Buffer.from(row.body, 'base64'),
-        }))
+      for await (const lot of rows) yield lot.map(foldedEventOf)
     },
   }
 }
