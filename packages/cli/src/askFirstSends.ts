@@ -67,7 +67,7 @@ async function sizesOf(context: Context): Promise<Map<string, number> | undefine
   try {
     const { audiences } = await ask<AudienceServiceClient, ListAudiencesRequest, ListAudiencesResponse>(
       target,
-      'the profile-store',
+      'profile-store',
       AudienceServiceClient,
       (client) => client.listAudiences.bind(client),
       {},

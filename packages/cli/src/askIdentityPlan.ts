@@ -49,7 +49,7 @@ export async function askIdentityPlan(
   try {
     await askStream<IdentityServiceClient, PlanRulesRequest, PlanRulesResponse>(
       target,
-      'the identity-stitcher',
+      'identity-stitcher',
       IdentityServiceClient,
       (client) => client.planRules.bind(client),
       requestOf(documents.map(fromRevisionDocument).find(isIdentity), flags.samples),

@@ -1,7 +1,18 @@
 import { topics } from '@tributary/contracts'
-import { readRevisions, type ConfigLog, type LoggedRevision } from '@tributary/configuration'
-import { CommandError } from './context.ts'
+import {
+  buildWorkspace,
+  fromRevisionDocument,
+  heldRevision,
+  readRevisions,
+  type ConfigLog,
+  type Document,
+  type LoggedRevision,
+  type WorkspaceConfiguration,
+} from '@tributary/configuration'
+import type { ConnectionFlags } from './connections.ts'
+import { CommandError, type Context } from './context.ts'
 import type { DoorRecord, KafkaDoor } from './kafkaDoor.ts'
+import { withDoor, type OpenDoor } from './withDoor.ts'
 
 /** The config topic has one partition. */
 const ONLY = 0
@@ -16,6 +27,23 @@ export function configLog(door: KafkaDoor): ConfigLog {
 
 export async function loadRevisions(door: KafkaDoor): Promise<LoggedRevision[]> {
   return readRevisions(await readWhole(door))
+}
+
+/** None while no revision is in force. */
+export async function documentsInForce(
+  context: Context,
+  flags: ConnectionFlags,
+  open: OpenDoor,
+): Promise<Document[]> {
+  const held = heldRevision(await withDoor(context, flags, open, loadRevisions))
+  return (held?.revision.documents ?? []).map(fromRevisionDocument)
+}
+
+/** What the documents in force make; `advice`: what to do when there are none. */
+export async function workspaceInForce(door: KafkaDoor, advice: string): Promise<WorkspaceConfiguration> {
+  const held = heldRevision(await loadRevisions(door))
+  if (!held) throw new CommandError(`no revision is in force: ${advice}`)
+  return buildWorkspace(held.revision)
 }
 
 async function readWhole(door: KafkaDoor): Promise<DoorRecord[]> {

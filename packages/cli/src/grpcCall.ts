@@ -10,11 +10,18 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js'
 import { bearerCredentials, callUnary, createGrpcChannelOptions } from '@tributary/service-kit'
-import type { GrpcTarget } from './connections.ts'
-import { CommandError } from './context.ts'
+import { type GrpcTarget, type ServiceName, serviceTarget } from './connections.ts'
+import { CommandError, type Context } from './context.ts'
 
 /** Longest wait for an answer to a person at a terminal, ms. */
 const DEADLINE_MS = 10_000
+
+/** In a sentence. */
+const called: Readonly<Record<ServiceName, string>> = {
+  'identity-stitcher': 'the identity-stitcher',
+  'profile-store': 'the profile-store',
+  activation: 'activation',
+}
 
 type ClientClass<C extends Client> = new (
   address: string,
@@ -27,7 +34,7 @@ type Unary<Q, A> = Parameters<typeof callUnary<Q, A>>[0]
 /** One question to a service: connects, asks, closes; failures become sentences. */
 export function ask<C extends Client, Q, A>(
   target: GrpcTarget,
-  service: string,
+  service: ServiceName,
   Client: ClientClass<C>,
   method: (client: C) => Unary<Q, A>,
   request: Q,
@@ -37,10 +44,20 @@ export function ask<C extends Client, Q, A>(
   )
 }
 
+/** `ask` of one service, at the address that the flags of a command give or that is found without. */
+export function questionsTo<C extends Client>(service: ServiceName, Client: ClientClass<C>) {
+  return <Q, A>(
+    context: Context,
+    flags: { readonly address?: string },
+    method: (client: C) => Unary<Q, A>,
+    request: Q,
+  ): Promise<A> => ask(serviceTarget(context, service, flags.address), service, Client, method, request)
+}
+
 /** One question that is answered by a stream of messages, which may take as long as it never pauses for too long. */
 export function askStream<C extends Client, Q, A>(
   target: GrpcTarget,
-  service: string,
+  service: ServiceName,
   Client: ClientClass<C>,
   method: (client: C) => (request: Q, metadata: Metadata) => ClientReadableStream<A>,
   request: Q,
@@ -71,7 +88,7 @@ export function askStream<C extends Client, Q, A>(
 
 async function connected<C extends Client, A>(
   target: GrpcTarget,
-  service: string,
+  service: ServiceName,
   Client: ClientClass<C>,
   use: (client: C, metadata: Metadata) => Promise<A>,
 ): Promise<A> {
@@ -84,20 +101,20 @@ async function connected<C extends Client, A>(
   try {
     return await use(client, bearerCredentials(token))
   } catch (error) {
-    throw new CommandError(grpcSentence(error as ServiceError, service, target))
+    throw new CommandError(grpcSentence(error as ServiceError, called[service], target))
   } finally {
     client.close()
   }
 }
 
-function grpcSentence(error: Partial<ServiceError>, service: string, target: GrpcTarget): string {
+function grpcSentence(error: Partial<ServiceError>, service: string, { address }: GrpcTarget): string {
   const details = error.details ?? error.message ?? 'no reason given'
   if (error.code === status.UNAUTHENTICATED)
-    return `${service} at ${target.address} refuses the token: set GRPC_TOKEN_FILE to the file it was started with`
+    return `${service} at ${address} refuses the token: set GRPC_TOKEN_FILE to the file it was started with`
   if (error.code === status.UNAVAILABLE)
-    return `${service} does not answer at ${target.address} (${details}): is it running, and ready?`
+    return `${service} does not answer at ${address} (${details}): is it running, and ready?`
   if (error.code === status.DEADLINE_EXCEEDED)
-    return `${service} at ${target.address} did not answer within ${DEADLINE_MS / 1000} s`
+    return `${service} at ${address} did not answer within ${DEADLINE_MS / 1000} s`
   return `${service}: ${details}`
 }
 

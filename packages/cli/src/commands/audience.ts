@@ -9,24 +9,18 @@ import {
   type ListMembersResponse,
   type Member,
 } from '@tributary/contracts/generated/tributary/audience/v1/audience_service'
-import {
-  type AudienceDocument,
-  type SyncDocument,
-  didYouMean,
-  fromRevisionDocument,
-  heldRevision,
-} from '@tributary/configuration'
+import { type AudienceDocument, type SyncDocument, didYouMean } from '@tributary/configuration'
 import { type Condition, describeCondition } from '@tributary/domain'
-import { loadRevisions } from '../configurationAccess.ts'
-import { serviceTarget, type ConnectionFlags } from '../connections.ts'
+import { documentsInForce } from '../configurationAccess.ts'
+import { type ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
-import { ask } from '../grpcCall.ts'
+import { questionsTo } from '../grpcCall.ts'
 import { wholeNumber, withJson, withKafka } from '../options.ts'
 import { explanationText } from '../output/explanationText.ts'
 import { createPaint } from '../output/paint.ts'
 import { counted, shortened, table } from '../output/table.ts'
 import { timeText } from '../output/time.ts'
-import { withDoor, type OpenDoor } from '../withDoor.ts'
+import type { OpenDoor } from '../withDoor.ts'
 import { audiencePreviewCommands } from './audiencePreview.ts'
 import { profileRefOf } from './profile.ts'
 
@@ -90,12 +84,7 @@ export function audienceCommand(
   audiencePreviewCommands(audience, context, done, open)
 }
 
-type Unary<Q, A> = Parameters<typeof ask<AudienceServiceClient, Q, A>>[3]
-
-function question<Q, A>(context: Context, flags: Flags, method: Unary<Q, A>, request: Q): Promise<A> {
-  const target = serviceTarget(context, 'profile-store', flags.address)
-  return ask(target, 'the profile-store', AudienceServiceClient, method, request)
-}
+const question = questionsTo('profile-store', AudienceServiceClient)
 
 async function sizes(context: Context, flags: Flags): Promise<ListAudiencesResponse['audiences']> {
   const { audiences } = await question<ListAudiencesRequest, ListAudiencesResponse>(
@@ -124,9 +113,8 @@ interface Documents {
   readonly syncs: readonly SyncDocument[]
 }
 
-async function documentsInForce(context: Context, flags: Flags, open: OpenDoor): Promise<Documents> {
-  const held = heldRevision(await withDoor(context, flags, open, loadRevisions))
-  const documents = (held?.revision.documents ?? []).map(fromRevisionDocument)
+async function documentsOf(context: Context, flags: Flags, open: OpenDoor): Promise<Documents> {
+  const documents = await documentsInForce(context, flags, open)
   return {
     audiences: new Map(documents.flatMap((each) => (each.kind === 'Audience' ? [[each.id, each]] : []))),
     syncs: documents.filter((each) => each.kind === 'Sync'),
@@ -135,7 +123,7 @@ async function documentsInForce(context: Context, flags: Flags, open: OpenDoor):
 
 async function list(context: Context, flags: Flags, open: OpenDoor): Promise<ExitCode> {
   const [{ audiences }, counts] = await Promise.all([
-    documentsInForce(context, flags, open),
+    documentsOf(context, flags, open),
     sizes(context, flags),
   ])
   const rows = counts.map(({ id, members: size, switching }) => ({
@@ -163,7 +151,7 @@ async function list(context: Context, flags: Flags, open: OpenDoor): Promise<Exi
 
 async function show(context: Context, id: string, flags: Flags, open: OpenDoor): Promise<ExitCode> {
   const [{ audiences, syncs }, size] = await Promise.all([
-    documentsInForce(context, flags, open),
+    documentsOf(context, flags, open),
     sizeOf(context, id, flags),
   ])
   const document = audiences.get(id)

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
 import type { Command } from 'commander'
 import {
   type MemberComparison,
   type MemberDifference,
   audienceSql,
   compareMembers,
-  connectClickHouse,
   type ClickHouse,
 } from '@tributary/clickhouse-log'
 import {
@@ -13,19 +11,18 @@ import {
   type Document,
   type TraitDocument,
   didYouMean,
-  fromRevisionDocument,
-  heldRevision,
   traitAggregate,
 } from '@tributary/configuration'
 import { type CompiledAudience, compileAudience, describeCondition, readsAsZero } from '@tributary/domain'
-import { loadRevisions } from '../configurationAccess.ts'
-import { clickhouseTarget, type ConnectionFlags } from '../connections.ts'
+import { documentsInForce } from '../configurationAccess.ts'
+import { type ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import { wholeNumber, withClickhouse, withJson, withKafka, withSubstitutions } from '../options.ts'
 import { counted, table } from '../output/table.ts'
 import { timeText } from '../output/time.ts'
 import { readDocuments, refuseProblems, problemsOf } from '../readDocuments.ts'
-import { withDoor, type OpenDoor } from '../withDoor.ts'
+import type { OpenDoor } from '../withDoor.ts'
+import { withEventLog } from '../withEventLog.ts'
 
 interface Flags extends ConnectionFlags {
   readonly json?: true
@@ -47,7 +44,7 @@ export function audiencePreviewCommands(
     .option('--samples <number>', 'at most so many profiles of each kind', wholeNumber, 20)
     .action(async (id: string, dir: string, flags: Flags) => {
       const { documents } = readFolder(context, dir, flags)
-      const found = await withLog(context, flags, (log) =>
+      const found = await withEventLog(context, flags, (log) =>
         compare(log, context, documents, id, flags.samples),
       )
       context.out(flags.json ? JSON.stringify(found, null, 2) : previewText(found, dir))
@@ -75,27 +72,6 @@ function readFolder(context: Context, dir: string, flags: Flags): { documents: D
   return { documents: read.parsed.documents.map((each) => each.document) }
 }
 
-async function withLog<T>(
-  context: Context,
-  flags: ConnectionFlags,
-  use: (log: ClickHouse) => Promise<T>,
-): Promise<T> {
-  const target = clickhouseTarget(context, flags)
-  const clickhouse = connectClickHouse(target)
-  try {
-    await clickhouse.ping().catch((error: Error) => {
-      throw new CommandError(
-        `ClickHouse does not answer at ${target.url} (${error.message}): is it running, and is the address right?`,
-      )
-    })
-    return await use(clickhouse)
-  } finally {
-    await clickhouse.close()
-  }
-}
-
-const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
-
 async function compare(
   log: ClickHouse,
   context: Context,
@@ -112,8 +88,9 @@ async function compare(
         audiences.map((each) => each.id),
       )}`,
     )
+  // The hash only names aggregates here; a condition names its own best.
   const compiled = new Map<string, CompiledAudience>(
-    audiences.map((each) => [each.id, compileAudience(each.where, hash)]),
+    audiences.map((each) => [each.id, compileAudience(each.where, (text) => text)]),
   )
   const nowMs = context.now()
   const world = { audiences: compiled, computed: computedTraits(documents), nowMs }
@@ -155,21 +132,12 @@ function differenceRow(what: string, { count, samples }: MemberDifference): stri
 
 async function checkAll(context: Context, flags: Flags, open: OpenDoor): Promise<ExitCode> {
   const documents = await documentsInForce(context, flags, open)
-  const found = await withLog(context, flags, (log) =>
+  const found = await withEventLog(context, flags, (log) =>
     compareAudiences(log, context, documents, flags.samples),
   )
   if (flags.json) context.out(JSON.stringify(found, null, 2))
   else context.out(membershipsText(found))
   return found.some(differs) ? 2 : 0
-}
-
-export async function documentsInForce(
-  context: Context,
-  flags: ConnectionFlags,
-  open: OpenDoor,
-): Promise<Document[]> {
-  const held = heldRevision(await withDoor(context, flags, open, loadRevisions))
-  return (held?.revision.documents ?? []).map(fromRevisionDocument)
 }
 
 /** Every audience in force, beside what the event log alone gives. */

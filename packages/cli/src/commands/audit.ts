@@ -1,25 +1,20 @@
 import type { Command } from 'commander'
-import {
-  audit,
-  checkMigrations,
-  connectClickHouse,
-  formatReport,
-  type AuditReport,
-  type ProfileTotals,
-} from '@tributary/clickhouse-log'
+import { audit, formatReport, type AuditReport, type ProfileTotals } from '@tributary/clickhouse-log'
 import {
   ProfileServiceClient,
   type GetTotalsRequest,
   type GetTotalsResponse,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { createKafka } from '@tributary/kafka'
-import { clickhouseTarget, findService, kafkaTarget, type ConnectionFlags } from '../connections.ts'
+import { documentsInForce } from '../configurationAccess.ts'
+import { findService, kafkaTarget, type ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import { ask } from '../grpcCall.ts'
 import { wholeNumber, withClickhouse, withJson, withKafka } from '../options.ts'
 import { saying } from '../saying.ts'
 import type { OpenDoor } from '../withDoor.ts'
-import { compareAudiences, differs, documentsInForce, membershipsText } from './audiencePreview.ts'
+import { withEventLog } from '../withEventLog.ts'
+import { compareAudiences, differs, membershipsText } from './audiencePreview.ts'
 
 /** Profiles named of each audience that differs. */
 const SAMPLES = 5
@@ -48,19 +43,9 @@ export function auditCommand(
 }
 
 async function runAudit(context: Context, flags: Flags, open: OpenDoor): Promise<ExitCode> {
-  const target = clickhouseTarget(context, flags)
   const kafka = flags.logOnly ? undefined : kafkaTarget(context, flags)
   const totals = flags.logOnly ? undefined : await askTotals(context, flags.address)
-  const clickhouse = connectClickHouse(target)
-  try {
-    await clickhouse.ping().catch((error: Error) => {
-      throw new CommandError(
-        `ClickHouse does not answer at ${target.url} (${error.message}): is it running, and is the address right?`,
-      )
-    })
-    await checkMigrations({ client: clickhouse }).catch((error: Error) => {
-      throw new CommandError(error.message)
-    })
+  return withEventLog(context, flags, async (clickhouse) => {
     const report = await saying(kafka?.connection.brokers.join(', ') ?? '', () =>
       audit({
         clickhouse,
@@ -80,9 +65,7 @@ async function runAudit(context: Context, flags: Flags, open: OpenDoor): Promise
       context.out(formatReport(report))
     }
     return report.balanced && !memberships.some(differs) ? 0 : 2
-  } finally {
-    await clickhouse.close()
-  }
+  })
 }
 
 /** Undefined, with a line that says why, when the profiles cannot be asked: the log alone is then judged. */
@@ -92,7 +75,7 @@ async function askTotals(context: Context, address: string | undefined): Promise
   try {
     const answer = await ask<ProfileServiceClient, GetTotalsRequest, GetTotalsResponse>(
       target,
-      'the profile-store',
+      'profile-store',
       ProfileServiceClient,
       (client) => client.getTotals.bind(client),
       {},

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander'
-import { connectClickHouse, readDeliveryStory, type DeliveryStory } from '@tributary/clickhouse-log'
+import { readDeliveryStory, type DeliveryStory } from '@tributary/clickhouse-log'
 import {
   type ActOnDeadLettersRequest,
   type ActOnDeadLettersResponse,
@@ -13,14 +13,15 @@ import {
   type ListDeliveriesResponse,
   type PendingDelivery,
 } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
-import { clickhouseTarget, serviceTarget, type ConnectionFlags } from '../connections.ts'
+import { type ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import { actorOf } from '../actor.ts'
-import { ask } from '../grpcCall.ts'
+import { questionsTo } from '../grpcCall.ts'
 import { timeFlag, wholeNumber, withClickhouse, withJson } from '../options.ts'
 import { deliveryStoryText, whyText } from '../output/deliveryText.ts'
 import { counted, shortened, table } from '../output/table.ts'
 import { timeText } from '../output/time.ts'
+import { withEventLog } from '../withEventLog.ts'
 
 interface Flags extends ConnectionFlags {
   readonly json?: true
@@ -100,12 +101,7 @@ function withSelection(command: Command): Command {
     .option('--address <host:port>', 'address of activation (or ACTIVATION_GRPC)')
 }
 
-type Unary<Q, A> = Parameters<typeof ask<DeliveryServiceClient, Q, A>>[3]
-
-function question<Q, A>(context: Context, flags: Flags, method: Unary<Q, A>, request: Q): Promise<A> {
-  const target = serviceTarget(context, 'activation', flags.address)
-  return ask(target, 'activation', DeliveryServiceClient, method, request)
-}
+const question = questionsTo('activation', DeliveryServiceClient)
 
 function selectionOf(flags: SelectionFlags, deliveryIds: string[] = []): DeadLetterSelection {
   return {
@@ -242,21 +238,10 @@ async function act(
 }
 
 async function storyOf(context: Context, id: string, flags: Flags): Promise<DeliveryStory> {
-  const target = clickhouseTarget(context, flags)
-  const clickhouse = connectClickHouse(target)
-  try {
-    await clickhouse.ping().catch((error: Error) => {
-      throw new CommandError(
-        `ClickHouse does not answer at ${target.url} (${error.message}): is it running, and is the address right?`,
-      )
-    })
-    const story = await readDeliveryStory(clickhouse, id)
-    if (!story)
-      throw new CommandError(
-        `no delivery "${id}" is in the event log; it is written about every second, and \`tributary delivery list\` asks activation itself`,
-      )
-    return story
-  } finally {
-    await clickhouse.close()
-  }
+  const story = await withEventLog(context, flags, (clickhouse) => readDeliveryStory(clickhouse, id))
+  if (!story)
+    throw new CommandError(
+      `no delivery "${id}" is in the event log; it is written about every second, and \`tributary delivery list\` asks activation itself`,
+    )
+  return story
 }

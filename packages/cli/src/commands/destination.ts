@@ -11,10 +11,9 @@ import {
   type TestDestinationRequest,
   type TestDestinationResponse,
 } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
-import { serviceTarget } from '../connections.ts'
 import type { Context, ExitCode } from '../context.ts'
 import { actorOf } from '../actor.ts'
-import { ask } from '../grpcCall.ts'
+import { questionsTo } from '../grpcCall.ts'
 import { withJson } from '../options.ts'
 import { table } from '../output/table.ts'
 import { timeText } from '../output/time.ts'
@@ -71,12 +70,7 @@ export function destinationCommand(program: Command, context: Context, done: (co
     })
 }
 
-type Unary<Q, A> = Parameters<typeof ask<DeliveryServiceClient, Q, A>>[3]
-
-function question<Q, A>(context: Context, flags: Flags, method: Unary<Q, A>, request: Q): Promise<A> {
-  const target = serviceTarget(context, 'activation', flags.address)
-  return ask(target, 'activation', DeliveryServiceClient, method, request)
-}
+const question = questionsTo('activation', DeliveryServiceClient)
 
 async function list(context: Context, flags: Flags): Promise<ExitCode> {
   const { destinations } = await question<ListDestinationsRequest, ListDestinationsResponse>(

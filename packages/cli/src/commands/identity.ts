@@ -5,9 +5,8 @@ import {
   type ExplainResponse,
   type ExplainStep,
 } from '@tributary/contracts/generated/tributary/identity/v1/identity_service'
-import { serviceTarget } from '../connections.ts'
 import type { Context, ExitCode } from '../context.ts'
-import { ask } from '../grpcCall.ts'
+import { questionsTo } from '../grpcCall.ts'
 import { withJson } from '../options.ts'
 import { createPaint } from '../output/paint.ts'
 import { timeText } from '../output/time.ts'
@@ -34,12 +33,12 @@ export function identityCommand(program: Command, context: Context, done: (code:
   identityFactCommands(identity, context, done)
 }
 
+const question = questionsTo('identity-stitcher', IdentityServiceClient)
+
 async function explain(context: Context, a: string, b: string, flags: Flags): Promise<ExitCode> {
-  const target = serviceTarget(context, 'identity-stitcher', flags.address)
-  const answer = await ask<IdentityServiceClient, ExplainRequest, ExplainResponse>(
-    target,
-    'the identity-stitcher',
-    IdentityServiceClient,
+  const answer = await question<ExplainRequest, ExplainResponse>(
+    context,
+    flags,
     (client) => client.explain.bind(client),
     { a: refOf(a), b: refOf(b) },
   )

@@ -6,10 +6,9 @@ import {
   type SubmitFactRequest,
   type SubmitFactResponse,
 } from '@tributary/contracts/generated/tributary/identity/v1/identity_service'
-import { serviceTarget } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import { actorOf } from '../actor.ts'
-import { ask } from '../grpcCall.ts'
+import { questionsTo } from '../grpcCall.ts'
 import { withJson } from '../options.ts'
 import { timeText } from '../output/time.ts'
 import { refOf } from './identityReference.ts'
@@ -76,12 +75,12 @@ export function identityFactCommands(
   }
 }
 
+const question = questionsTo('identity-stitcher', IdentityServiceClient)
+
 async function submit(context: Context, flags: Flags, request: SubmitFactRequest): Promise<ExitCode> {
-  const target = serviceTarget(context, 'identity-stitcher', flags.address)
-  const answer = await ask<IdentityServiceClient, SubmitFactRequest, SubmitFactResponse>(
-    target,
-    'the identity-stitcher',
-    IdentityServiceClient,
+  const answer = await question<SubmitFactRequest, SubmitFactResponse>(
+    context,
+    flags,
     (client) => client.submitFact.bind(client),
     request,
   ).catch((error: unknown) => {

@@ -8,9 +8,8 @@ import {
   type ListConflictsRequest,
   type ListConflictsResponse,
 } from '@tributary/contracts/generated/tributary/identity/v1/identity_service'
-import { serviceTarget } from '../connections.ts'
 import type { Context, ExitCode } from '../context.ts'
-import { ask } from '../grpcCall.ts'
+import { questionsTo } from '../grpcCall.ts'
 import { withJson, wholeNumber } from '../options.ts'
 import { timeText } from '../output/time.ts'
 import { memberText, refOf } from './identityReference.ts'
@@ -41,11 +40,12 @@ export function identityQuestionCommands(
   withJson(conflicts)
 }
 
+const question = questionsTo('identity-stitcher', IdentityServiceClient)
+
 async function showIdentity(context: Context, who: string, flags: Flags): Promise<ExitCode> {
-  const answer = await ask<IdentityServiceClient, GetIdentityRequest, GetIdentityResponse>(
-    serviceTarget(context, 'identity-stitcher', flags.address),
-    'the identity-stitcher',
-    IdentityServiceClient,
+  const answer = await question<GetIdentityRequest, GetIdentityResponse>(
+    context,
+    flags,
     (client) => client.getIdentity.bind(client),
     { ref: refOf(who) },
   )
@@ -59,10 +59,9 @@ async function listConflicts(context: Context, flags: Flags & { readonly limit: 
   let more = ''
   do {
     // oxlint-disable-next-line no-await-in-loop -- a page says where the next begins
-    const page = await ask<IdentityServiceClient, ListConflictsRequest, ListConflictsResponse>(
-      serviceTarget(context, 'identity-stitcher', flags.address),
-      'the identity-stitcher',
-      IdentityServiceClient,
+    const page = await question<ListConflictsRequest, ListConflictsResponse>(
+      context,
+      flags,
       (client) => client.listConflicts.bind(client),
       { pageSize: Math.min(1_000, flags.limit - found.length), pageToken: more },
     )

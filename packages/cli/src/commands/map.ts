@@ -6,7 +6,6 @@ import { type Command, Option } from 'commander'
 import {
   buildWorkspace,
   didYouMean,
-  heldRevision,
   nextRevision,
   toRevisionDocument,
   type WorkspaceConfiguration,
@@ -14,7 +13,7 @@ import {
 import { readTime } from '@tributary/domain'
 import { createIdentifierHasher, phoneToE164 } from '@tributary/service-kit'
 import { digest, sourceReading, workspaceRules } from '@tributary/sources'
-import { loadRevisions } from '../configurationAccess.ts'
+import { workspaceInForce } from '../configurationAccess.ts'
 import { readingSettings, type ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import { judgeSample, sampleFormats, type LineVerdict, type SampleFormat } from '../map/judgeSample.ts'
@@ -67,7 +66,9 @@ async function map(
   open: OpenDoor,
 ): Promise<ExitCode> {
   const workspace =
-    dir === undefined ? await inForce(context, flags, open) : workspaceOf(context, dir, flags.set)
+    dir === undefined
+      ? await withDoor(context, flags, open, (door) => workspaceInForce(door, 'name a folder of documents'))
+      : workspaceOf(context, dir, flags.set)
   const document = workspace.sources.get(flags.source)
   if (!document)
     throw new CommandError(
@@ -102,12 +103,6 @@ async function map(
 function summary(lines: number, counts: Record<LineVerdict['verdict'], number>): string {
   const parts = Object.entries(counts).flatMap(([verdict, n]) => (n === 0 ? [] : [`${n} ${verdict}`]))
   return lines === 0 ? 'no line in it' : `${counted(lines, 'line')}: ${parts.join(', ')}`
-}
-
-async function inForce(context: Context, flags: Flags, open: OpenDoor): Promise<WorkspaceConfiguration> {
-  const held = await withDoor(context, flags, open, async (door) => heldRevision(await loadRevisions(door)))
-  if (!held) throw new CommandError('no revision is in force: name a folder of documents')
-  return buildWorkspace(held.revision)
 }
 
 /** The workspace that the files alone make, checked as `validate` does. */

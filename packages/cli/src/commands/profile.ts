@@ -6,9 +6,8 @@ import {
   type GetProfileResponse,
   type ProfileRef,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
-import { serviceTarget } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
-import { ask } from '../grpcCall.ts'
+import { questionsTo } from '../grpcCall.ts'
 import { withJson } from '../options.ts'
 import { createPaint } from '../output/paint.ts'
 import { table } from '../output/table.ts'
@@ -43,15 +42,14 @@ export function profileRefOf(who: string): ProfileRef {
   }
 }
 
+const question = questionsTo('profile-store', ProfileServiceClient)
+
 async function getProfile(context: Context, who: string, flags: Flags): Promise<ExitCode> {
-  const target = serviceTarget(context, 'profile-store', flags.address)
-  const request: GetProfileRequest = { ref: profileRefOf(who) }
-  const { profile } = await ask<ProfileServiceClient, GetProfileRequest, GetProfileResponse>(
-    target,
-    'the profile-store',
-    ProfileServiceClient,
+  const { profile } = await question<GetProfileRequest, GetProfileResponse>(
+    context,
+    flags,
     (client) => client.getProfile.bind(client),
-    request,
+    { ref: profileRefOf(who) },
   )
   if (!profile) throw new CommandError(`nothing is known of ${who}`)
   const record = JSON.parse(profile.json) as ProfileRecord

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { createRedriveLog, type RedriveLog } from '@tributary/clickhouse-log'
-import { buildWorkspace, heldRevision, type WorkspaceConfiguration } from '@tributary/configuration'
+import type { WorkspaceConfiguration } from '@tributary/configuration'
 import { readTime } from '@tributary/domain'
 import { createIdentifierHasher, loadWorkspaceKey, phoneToE164 } from '@tributary/service-kit'
 import { digest, type ReadingPorts } from '@tributary/sources'
-import { loadRevisions } from '../configurationAccess.ts'
+import { workspaceInForce } from '../configurationAccess.ts'
 import { findFiles, kafkaTarget, readingSettings, type ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import type { KafkaDoor } from '../kafkaDoor.ts'
@@ -71,7 +71,7 @@ async function redriveRejects(
   return withEventLog(context, flags, (clickhouse) =>
     withDoor(context, flags, open, async (door) => {
       const log = createRedriveLog(clickhouse, ports.epoch)
-      const workspace = await inForce(door)
+      const workspace = await workspaceInForce(door, 'apply the documents first')
       await refuseOtherKey(log, workspace, ports)
       const counts: Counts = { send: 0, before: 0, refused: 0, skipped: 0, cannot: 0 }
       const send = flags.yes === true
@@ -136,12 +136,6 @@ async function* selected(
     if (!filter || matches(reject, { ...filter, messageIds: undefined })) yield reject
   }
   if (filter) yield* readRejects(door, filter)
-}
-
-async function inForce(door: KafkaDoor): Promise<WorkspaceConfiguration> {
-  const held = heldRevision(await loadRevisions(door))
-  if (!held) throw new CommandError('no revision is in force: apply the documents first')
-  return buildWorkspace(held.revision)
 }
 
 function workspaceKey(context: Context): string {

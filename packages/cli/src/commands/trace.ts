@@ -112,7 +112,7 @@ async function askProfile(target: GrpcTarget, event: TracedEvent): Promise<Prese
   }
   const { profile, behind } = await ask<ProfileServiceClient, GetProfileRequest, GetProfileResponse>(
     target,
-    'the profile-store',
+    'profile-store',
     ProfileServiceClient,
     (client) => client.getProfile.bind(client),
     request,
