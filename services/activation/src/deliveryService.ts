@@ -29,6 +29,7 @@ import {
 } from '@tributary/service-kit'
 import type { DeliveryTasks } from './delivery/dispatcher.ts'
 import { everythingOf, queueTable } from './delivery/queueRows.ts'
+import { checkDestinationId } from './operations/destinationId.ts'
 import { type OperateOptions, createOperations } from './operations/operate.ts'
 import { createPartitionOperations } from './operations/partitionOperations.ts'
 
@@ -114,9 +115,7 @@ export function createDeliveryServices(options: DeliveryServicesOptions): GrpcSe
 function checked({ destinationId, limit }: { readonly destinationId: string; readonly limit: number }) {
   if (limit > MAX_LIMIT)
     throw new Refusal(grpcStatus.INVALID_ARGUMENT, `limit is at most ${MAX_LIMIT}; ask for less`)
-  // A destination's id has none of the characters that keys are made of; anything else would read other rows.
-  if (!/^[a-z0-9_-]*$/.test(destinationId))
-    throw new Refusal(grpcStatus.INVALID_ARGUMENT, 'destination_id is no id of a destination')
+  checkDestinationId(destinationId)
   return { destinationId, limit: limit === 0 ? DEFAULT_LIMIT : limit }
 }
 

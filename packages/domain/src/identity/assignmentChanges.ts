@@ -1,4 +1,4 @@
-import { type ProfileName, sameProfile } from './identityState.ts'
+import { type ProfileName, profileText, sameProfile } from './identityState.ts'
 
 /** Where an identifier was before a resolution and where it is after. */
 export interface Placement {
@@ -40,14 +40,14 @@ export function assignmentChanges(placements: readonly Placement[]): readonly As
   const mixed = new Set<string>()
   const [wentTo, cameFrom] = [new Map<string, ProfileName>(), new Map<string, ProfileName>()]
   for (const { before, after } of placements) {
-    noteOther(wentTo, scattered, textOf(before), after)
-    noteOther(cameFrom, mixed, textOf(after), before)
+    noteOther(wentTo, scattered, profileText(before), after)
+    noteOther(cameFrom, mixed, profileText(after), before)
   }
   const kindOf = (each: Placement): AssignmentKind => {
     if (each.generation !== each.generationBefore) return 'erase'
     if (sameProfile(each.before, each.after)) return 'merge'
-    if (scattered.has(textOf(each.before))) return 'split'
-    return mixed.has(textOf(each.after)) ? 'merge' : 'rename'
+    if (scattered.has(profileText(each.before))) return 'split'
+    return mixed.has(profileText(each.after)) ? 'merge' : 'rename'
   }
   return placements
     .filter(isToBeSent)
@@ -81,8 +81,4 @@ function isToBeSent(each: Placement): boolean {
     !sameProfile(each.before, each.after) ||
     (each.inCompany && !each.assigned)
   )
-}
-
-function textOf(name: ProfileName): string {
-  return `${name.identifierId}-${name.generation}`
 }

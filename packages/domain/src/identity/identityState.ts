@@ -164,6 +164,11 @@ export function profileOf(identifierId: string, row: IdentifierRow | undefined):
   return row?.profile ?? defaultProfile(identifierId, row)
 }
 
+/** As the rest of the system writes it. */
+export function profileText({ identifierId, generation }: ProfileName): string {
+  return `${identifierId}-${generation}`
+}
+
 export function sameProfile(a: ProfileName, b: ProfileName): boolean {
   return a.identifierId === b.identifierId && a.generation === b.generation
 }

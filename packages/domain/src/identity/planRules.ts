@@ -11,7 +11,13 @@ import { type AssignmentChange, type Placement, assignmentChanges } from './assi
 import { type EvidenceMember } from './evidence.ts'
 import { type Explanation, type ExplanationStep, explainWithin } from './explainIdentity.ts'
 import { groupBy } from './groupBy.ts'
-import { type ProfileName, type ReadIdentityRows, afterIndexOf, sameProfile } from './identityState.ts'
+import {
+  type ProfileName,
+  type ReadIdentityRows,
+  afterIndexOf,
+  profileText,
+  sameProfile,
+} from './identityState.ts'
 import { type IdentityView, rulesInForce, viewIdentity } from './identityView.ts'
 import { type PlannedKind, type PlannedMove, type RulesPlan, RulesTally } from './rulesPlan.ts'
 import { exploreAffected, placementsOf } from './resolveAffected.ts'
@@ -142,7 +148,7 @@ function* addGroup(
   for (const [kind, all] of groupBy(moves, (each) => each.kind))
     tally.addMoves(
       kind,
-      new Set(all.map(({ from }) => `${from.identifierId}-${from.generation}`)).size,
+      new Set(all.map(({ from }) => profileText(from))).size,
       all.reduce((sum, { identifiers }) => sum + identifiers, 0),
     )
   for (const move of tally.samplesAmong(moves)) {
@@ -154,11 +160,7 @@ function* addGroup(
 /** The changes of a group by where from and where to, members best first. */
 function movesOf(changes: readonly AssignmentChange[], view: IdentityView): readonly PlannedMove[] {
   const moved = changes.filter((each) => each.kind !== 'erase' && !sameProfile(each.from, each.into))
-  const pairs = groupBy(
-    moved,
-    ({ kind, from, into }) =>
-      `${kind}|${from.identifierId}-${from.generation}|${into.identifierId}-${into.generation}`,
-  )
+  const pairs = groupBy(moved, ({ kind, from, into }) => `${kind}|${profileText(from)}|${profileText(into)}`)
   return [...pairs.values()].map((all) => {
     const { kind, from, into } = all[0]!
     const members = all.map(({ type, identifierId }) => ({ type, id: identifierId })).sort(view.rules.compare)

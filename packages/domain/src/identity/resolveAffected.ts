@@ -8,6 +8,8 @@ import {
   indexKey,
   indexed,
   profileOf,
+  profileText,
+  sameProfile,
 } from './identityState.ts'
 import { type IdentityView } from './identityView.ts'
 import { keepClusters } from './keepClusters.ts'
@@ -216,11 +218,10 @@ function keepRow(
 }
 
 function partsOf(identifierId: string, placements: readonly Placement[]): number {
-  const textOf = (name: ProfileName): string => `${name.identifierId}-${name.generation}`
   const before = placements.find((each) => each.identifierId === identifierId)?.before
   if (!before) return 1
   const others = placements.filter(
-    (each) => each.identifierId !== identifierId && textOf(each.before) === textOf(before),
+    (each) => each.identifierId !== identifierId && sameProfile(each.before, before),
   )
-  return Math.max(1, new Set(others.map((each) => textOf(each.after))).size)
+  return Math.max(1, new Set(others.map((each) => profileText(each.after))).size)
 }

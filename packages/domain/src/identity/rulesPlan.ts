@@ -1,7 +1,7 @@
 import { type Placement } from './assignmentChanges.ts'
 import { type EvidenceMember } from './evidence.ts'
 import { type Explanation } from './explainIdentity.ts'
-import { type ProfileName, type Standing } from './identityState.ts'
+import { type ProfileName, type Standing, profileText } from './identityState.ts'
 
 /** A change of the rules erases nobody. */
 const plannedKinds = ['merge', 'split', 'rename'] as const
@@ -121,7 +121,7 @@ export class RulesTally {
 function compareMoves(a: PlannedMove, b: PlannedMove): number {
   return (
     b.identifiers - a.identifiers ||
-    (textOf(a.from) + textOf(a.into) < textOf(b.from) + textOf(b.into) ? -1 : 1)
+    (profileText(a.from) + profileText(a.into) < profileText(b.from) + profileText(b.into) ? -1 : 1)
   )
 }
 
@@ -129,8 +129,8 @@ function largestOf(names: readonly ProfileName[]): SizedProfile | undefined {
   const sizes = new Map<string, number>()
   let largest: SizedProfile | undefined
   for (const name of names) {
-    const identifiers = (sizes.get(textOf(name)) ?? 0) + 1
-    sizes.set(textOf(name), identifiers)
+    const identifiers = (sizes.get(profileText(name)) ?? 0) + 1
+    sizes.set(profileText(name), identifiers)
     if (identifiers > (largest?.identifiers ?? 0)) largest = { name, identifiers }
   }
   return largest
@@ -138,11 +138,8 @@ function largestOf(names: readonly ProfileName[]): SizedProfile | undefined {
 
 function largerOf(a: SizedProfile | undefined, b: SizedProfile | undefined): SizedProfile | undefined {
   if (!a || !b) return a ?? b
-  return a.identifiers > b.identifiers || (a.identifiers === b.identifiers && textOf(a.name) < textOf(b.name))
+  return a.identifiers > b.identifiers ||
+    (a.identifiers === b.identifiers && profileText(a.name) < profileText(b.name))
     ? a
     : b
-}
-
-function textOf({ identifierId, generation }: ProfileName): string {
-  return `${identifierId}-${generation}`
 }

@@ -50,8 +50,12 @@ import {
   askOwners,
   callPeer,
   grpcStatus,
+  noPageToken,
+  pageTokenOf,
+  readPageToken,
 } from '@tributary/service-kit'
 import type { Sender } from '../delivery/dispatcher.ts'
+import { checkDestinationId } from './destinationId.ts'
 import type { PartitionOperations } from './partitionOperations.ts'
 import { testDelivery } from './testDelivery.ts'
 
@@ -106,7 +110,7 @@ export function createOperations(options: OperateOptions): {
     const wanted = checkedSelection(selection)
     if (pageSize > MAX_PAGE) throw invalid(`page_size is ${pageSize}; at most ${MAX_PAGE}`)
     const size = pageSize || DEFAULT_PAGE
-    let { partition, after } = readPageToken(pageToken, options.partitions)
+    let { partition, after } = readPlace(pageToken, options.partitions)
     const letters: DeadDelivery[] = []
     while (partition < options.partitions) {
       const limit = size - letters.length
@@ -301,8 +305,7 @@ function checkSaid({ actor, reason }: { readonly actor: string; readonly reason:
 
 function checkedSelection(selection: DeadLetterSelection | undefined): DeadLetterSelection {
   const given = selection ?? { destinationId: '', code: '', fromMs: 0, untilMs: 0, deliveryIds: [] }
-  // A destination's id has none of the characters that keys are made of; anything else would read other rows.
-  if (!/^[a-z0-9_-]*$/.test(given.destinationId)) throw invalid('destination_id is no id of a destination')
+  checkDestinationId(given.destinationId)
   if (given.deliveryIds.length > MAX_IDS)
     throw invalid(`${given.deliveryIds.length} delivery_ids; at most ${MAX_IDS}`)
   return given
@@ -336,15 +339,9 @@ function summed(
   return [...sums.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
 }
 
-function pageTokenOf(partition: number, row: string): string {
-  return Buffer.from(`${partition}/${row}`).toString('base64url')
-}
-
-function readPageToken(token: string, partitions: number): { partition: number; after: string } {
+function readPlace(token: string, partitions: number): { partition: number; after: string } {
   if (token === '') return { partition: 0, after: '' }
-  const text = Buffer.from(token.slice(0, 300), 'base64url').toString()
-  const match = /^(\d{1,9})\/([a-z0-9_|-]{0,200})$/.exec(text)
-  if (!match || Number(match[1]) >= partitions)
-    throw invalid('page_token is no token of this method; give the next_page_token as it is')
+  const match = readPageToken(token, /^(\d{1,9})\/([a-z0-9_|-]{0,200})$/, 300)
+  if (Number(match[1]) >= partitions) throw noPageToken()
   return { partition: Number(match[1]), after: match[2]! }
 }

@@ -34,6 +34,9 @@ import {
   askOwners,
   callPeer,
   grpcService,
+  noPageToken,
+  pageTokenOf,
+  readPageToken,
 } from '@tributary/service-kit'
 import { type Instances, lookupsFor } from '../grpc/askInstances.ts'
 import { type IdentifierReading, findProfile, readProfileRef } from '../grpc/findProfile.ts'
@@ -97,7 +100,7 @@ export function createAudienceService(options: AudienceServiceOptions): GrpcServ
     if (pageSize > MAX_PAGE)
       throw new Refusal(status.INVALID_ARGUMENT, `page_size is ${pageSize}; at most ${MAX_PAGE}`)
     const size = pageSize || DEFAULT_PAGE
-    const start = pageToken === '' ? { partition: 0, after: '' } : readPageToken(pageToken, views)
+    const start = pageToken === '' ? { partition: 0, after: '' } : readPlace(pageToken, views)
     if (!(await sizes(call)).some(({ id }) => id === audience)) throw noAudience(audience)
     const members: Member[] = []
     let { partition, after } = start
@@ -167,18 +170,8 @@ function noAudience(id: string): Refusal {
   )
 }
 
-function pageTokenOf(partition: number, profileId: string): string {
-  return Buffer.from(`${partition}/${profileId}`).toString('base64url')
-}
-
-function readPageToken(token: string, { counts }: ProfileViews): { partition: number; after: string } {
-  const match = /^(\d{1,9})\/([0-9a-f]{32}-\d{1,10})$/.exec(
-    Buffer.from(token.slice(0, 100), 'base64url').toString(),
-  )
-  if (!match || Number(match[1]) >= counts.profile)
-    throw new Refusal(
-      status.INVALID_ARGUMENT,
-      'page_token is no token of this method; give the next_page_token as it is',
-    )
+function readPlace(token: string, { counts }: ProfileViews): { partition: number; after: string } {
+  const match = readPageToken(token, /^(\d{1,9})\/([0-9a-f]{32}-\d{1,10})$/, 100)
+  if (Number(match[1]) >= counts.profile) throw noPageToken()
   return { partition: Number(match[1]), after: match[2]! }
 }

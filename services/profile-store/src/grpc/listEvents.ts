@@ -5,7 +5,7 @@ import {
   type ListEventsRequest,
   type ListEventsResponse,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
-import { Refusal, unavailable } from '@tributary/service-kit'
+import { Refusal, pageTokenOf, readPageToken, unavailable } from '@tributary/service-kit'
 
 const DEFAULT_PAGE = 50
 const MAX_PAGE = 200
@@ -20,7 +20,7 @@ export async function listEvents(
   if (pageSize > MAX_PAGE)
     throw new Refusal(status.INVALID_ARGUMENT, `page_size is ${pageSize}; at most ${MAX_PAGE}`)
   const size = pageSize || DEFAULT_PAGE
-  const after = pageToken === '' ? undefined : readPageToken(pageToken)
+  const after = pageToken === '' ? undefined : readPlace(pageToken)
   const found = await log.read({ anchors, limit: size + 1, after }).catch(() => {
     throw unavailable('the event log')
   })
@@ -37,7 +37,8 @@ export async function listEvents(
       identifiers: [...identifiers],
       json: Buffer.from(payload),
     })),
-    nextPageToken: last && found.length > page.length ? pageTokenOf(last) : '',
+    nextPageToken:
+      last && found.length > page.length ? pageTokenOf(last.timeMs, last.partition, last.offset) : '',
   }
 }
 
@@ -47,18 +48,7 @@ function fitting(sizes: readonly number[]): number {
   return cut < 0 ? sizes.length : cut
 }
 
-function pageTokenOf({ timeMs, partition, offset }: EventPlace): string {
-  return Buffer.from(`${timeMs}/${partition}/${offset}`).toString('base64url')
-}
-
-function readPageToken(token: string): EventPlace {
-  const match = /^(-?\d{1,15})\/(\d{1,9})\/(\d{1,16})$/.exec(
-    Buffer.from(token.slice(0, 100), 'base64url').toString(),
-  )
-  if (!match)
-    throw new Refusal(
-      status.INVALID_ARGUMENT,
-      'page_token is no token of this method; give the next_page_token as it is',
-    )
+function readPlace(token: string): EventPlace {
+  const match = readPageToken(token, /^(-?\d{1,15})\/(\d{1,9})\/(\d{1,16})$/, 100)
   return { timeMs: Number(match[1]), partition: Number(match[2]), offset: Number(match[3]) }
 }
