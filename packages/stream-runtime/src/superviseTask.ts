@@ -10,7 +10,8 @@
  */
 import type { Clock } from './ports/clock.ts'
 import { actionFor } from './runtimeFault.ts'
-import { Task, type TaskOptions } from './task.ts'
+import { Task } from './task.ts'
+import type { TaskOptions } from './taskOptions.ts'
 
 export interface SupervisorOptions<C, X> extends TaskOptions<C, X> {
   /** Between 0 and 1, for jitter. */

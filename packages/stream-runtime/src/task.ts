@@ -18,46 +18,23 @@
  *  T4. After an error nothing more is sent with this life's session.
  *  T5. A batch that asked for more and had effects is followed by another at once; one without effects waits for input.
  */
-import type { PartitionCounts } from '@tributary/contracts'
 import { Batch, type FinishedBatch } from './batch.ts'
 import { changeLogEnds } from './changeLogEnds.ts'
 import { changeLogsOf } from './checkTopology.ts'
 import { withoutPublic } from './layoutGate.ts'
 import { claimChangeLogs, epochPublishes, startPositions, untilConfigurationIsRead } from './openTask.ts'
-import { type BatchLimits, Pacing } from './pacing.ts'
-import type { Clock } from './ports/clock.ts'
-import type { ConfigurationFeed } from './ports/configurationFeed.ts'
-import type { InputStream, RuntimeLog, TransactionalSession } from './ports/log.ts'
-import type { RuntimeLogger } from './ports/logger.ts'
-import type { StateStore, StateStores } from './ports/store.ts'
-import type { Input, Processor, StateView, Topology } from './processor.ts'
+import { Pacing } from './pacing.ts'
+import type { InputStream, TransactionalSession } from './ports/log.ts'
+import type { StateStore } from './ports/store.ts'
+import type { Input, Processor, StateView } from './processor.ts'
 import { restoreState } from './restoreState.ts'
 import { META_KEY } from './rowKey.ts'
 import { processorFault } from './runtimeFault.ts'
-import type { CommittedBatch, TaskState } from './taskGroup.ts'
+import type { TaskState } from './taskGroup.ts'
 import { type Closing, TaskLife } from './taskLife.ts'
 import { decodeMeta, EMPTY_META, type TaskMeta } from './taskMeta.ts'
+import type { TaskOptions } from './taskOptions.ts'
 import { viewStore } from './viewStore.ts'
-
-export interface TaskOptions<C, X> {
-  readonly topology: Topology<C, X>
-  readonly partition: number
-  readonly epoch: number
-  readonly counts: PartitionCounts
-  /** Names group, store and, with the partition, the transactional id. */
-  readonly group: string
-  readonly nodeId: string
-  readonly log: RuntimeLog
-  readonly stores: StateStores
-  readonly configuration?: ConfigurationFeed<C>
-  readonly limits: BatchLimits
-  readonly clock: Clock
-  readonly logger: RuntimeLogger
-  /** Survives lives: what a failed batch had taken is injected again, so it may be seen twice. */
-  readonly injected: X[]
-  readonly onCommit: (batch: CommittedBatch) => void
-  readonly onState: (state: TaskState) => void
-}
 
 /** Ticks of the clock, ms: what processors that move with time see of it. */
 const TICK_MS = 1_000
