@@ -8,6 +8,7 @@
  */
 import { REDRIVE_ORIGIN } from '@tributary/contracts'
 import { type ClickHouse } from '../clickHouse.ts'
+import { CLOCK_SLACK_MS } from './clockSlack.ts'
 
 /** Where a record stands: catalogue name of its topic, partition, offset. */
 export interface TracedPlace {
@@ -106,8 +107,6 @@ export interface MessageTrace {
 
 /** Rows of each step that are shown: a message id that is the same for everything would be the whole log. */
 export const MAX_TRACED = 100
-/** Clocks of brokers may differ by so much, ms. */
-const CLOCK_SLACK_MS = 3_600_000
 
 type Raw = { readonly [column: string]: string | number | null | readonly string[] }
 

@@ -1,6 +1,7 @@
 /** What the event log knows of rejects that were sent again: the mark is the origin of the event itself. */
 import { REDRIVE_ORIGIN, placeTopic, topics } from '@tributary/contracts'
 import { type ClickHouse } from '../clickHouse.ts'
+import { CLOCK_SLACK_MS } from './clockSlack.ts'
 
 export interface RedriveLog {
   /**
@@ -13,9 +14,6 @@ export interface RedriveLog {
   /** An identifier of the newest event that has one, with its id; undefined while there is none. */
   identifier(): Promise<{ readonly type: string; readonly value: string; readonly id: string } | undefined>
 }
-
-/** Clocks of brokers and of senders of rejects may differ by so much, ms. */
-const CLOCK_SLACK_MS = 3_600_000
 
 /** `epoch`: of the layout whose events topic is sent to. */
 export function createRedriveLog(clickhouse: ClickHouse, epoch: number): RedriveLog {
