@@ -418,6 +418,15 @@ describe('hostile files', () => {
     )
   })
 
+  test.each([
+    ['as a value', 'kind: Trait\nid: t\ncount: *c\n', 'shop.yaml:3:8: the alias *c has no anchor before it'],
+    ['as a key', 'kind: Trait\nid: t\n*c : 1\n', 'shop.yaml:3:1: the alias *c has no anchor before it'],
+    ['in a key', 'kind: Trait\nid: t\n? [*c]\n: 1\n', 'shop.yaml:3:4: the alias *c has no anchor before it'],
+    ['as a merge', 'kind: Trait\nid: t\n<<: *c\n', 'shop.yaml:3:5: the alias *c has no anchor before it'],
+  ])('an alias %s without an anchor is a problem of its line', (_, yaml, problem) => {
+    expect(problemsOf(yaml)[0]).toBe(problem)
+  })
+
   test('a shared list is followed, and its problems are found', () => {
     const yaml = `${base}kind: Trait\nid: t\nprefer: &p [web, cmr]\n---\nkind: Trait\nid: u\nprefer: [web]\n`
     expect(problemsOf(yaml)).toEqual(['shop.yaml:17:18: there is no Source document `cmr`; known are web'])

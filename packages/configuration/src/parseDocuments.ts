@@ -182,13 +182,19 @@ function measure(yaml: YamlDocument): { offset: number; message: string } | unde
         : { offset, message: `the alias *${node.source} has no anchor before it` }
     }
     if (!isCollection(node)) return undefined
-    for (const item of node.items) {
-      const found = isMap(node) ? visit((item as Pair).value, depth + 1) : visit(item, depth + 1)
-      if (found) return found
-    }
+    for (const item of node.items)
+      for (const part of isMap(node) ? partsOf(item as Pair) : [item]) {
+        const found = visit(part, depth + 1)
+        if (found) return found
+      }
     return undefined
   }
   return visit(yaml.contents, 0)
+}
+
+/** A key may be an alias or a collection too; of a plain one nothing can go wrong. */
+function partsOf({ key, value }: Pair): readonly unknown[] {
+  return isScalar(key) ? [value] : [key, value]
 }
 
 /** Where the value at a path stands in the text; the nearest that is there when it is missing. */
