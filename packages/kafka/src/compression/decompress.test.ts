@@ -41,6 +41,19 @@ test.each([
   )
 })
 
+test('snappy: a length that so few bytes cannot fill is damage, before memory is taken for it', () => {
+  const claims64Mb = hex('80808020 08 616263')
+  expect(() => decompressSnappy(claims64Mb)).toThrow('67108864 bytes')
+})
+
+test('snappy: the densest input there is stays within the bound', () => {
+  const copies = 1000
+  const length = 1 + copies * 64
+  const head = Buffer.from([(length & 0x7f) | 0x80, ((length >>> 7) & 0x7f) | 0x80, length >>> 14])
+  const dense = Buffer.concat([head, hex('00 61'), ...Array.from({ length: copies }, () => hex('fe 0100'))])
+  expect(decompressSnappy(dense)).toEqual(Buffer.alloc(length, 'a'))
+})
+
 function attempt(run: () => unknown): unknown {
   try {
     run()

@@ -28,7 +28,7 @@ function decompressBlock(input: Buffer): Buffer {
     length += (byte & 0x7f) * 2 ** shift
     if (byte < 0x80) break
   }
-  if (length > MAX_BYTES) throw damaged(`${length} bytes`)
+  if (length > MAX_BYTES || length > input.length * MAX_GROWTH) throw damaged(`${length} bytes`)
   const output = Buffer.allocUnsafe(length)
   let out = 0
   while (at < input.length) {
@@ -67,6 +67,8 @@ function copyOf(input: Buffer, tag: number, at: number): { size: number; offset:
 
 /** Larger than any batch a broker takes, bytes: a damaged length must not exhaust the memory. */
 const MAX_BYTES = 256 << 20
+/** The densest there is, a copy of 64 bytes, takes three: nothing is allocated for a length that the input cannot fill. */
+const MAX_GROWTH = 22
 
 function damaged(what: string): RangeError {
   return new RangeError(`damaged snappy data: ${what}`)
