@@ -1,4 +1,6 @@
 import { expect, test } from '@jest/globals'
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { createRecordingLogger } from './testing/recordingLogger.ts'
 
@@ -89,4 +91,24 @@ test('an e-mail pattern costs no more than its text is long', () => {
   const start = performance.now()
   logger.info({ note: 'a'.repeat(200_000) + '@' + 'a.'.repeat(100_000) }, 'hostile')
   expect(performance.now() - start).toBeLessThan(2_000)
+})
+
+test('lines stand in the order they were written in, also when the process exits with the thread pool busy', () => {
+  const program = `
+    import { pbkdf2 } from 'node:crypto'
+    import { createLogger } from ${JSON.stringify(join(import.meta.dirname, 'logger.ts'))}
+    const logger = createLogger({ LOG_LEVEL: 'info', NODE_ID: 'one' }, 'example')
+    pbkdf2('keeps', 'the pool busy', 300_000, 64, 'sha512', () => undefined)
+    for (const line of ['first', 'second', 'third']) logger.info(line)
+    process.exit(0)`
+  const output = execFileSync(
+    process.execPath,
+    ['--conditions=tributary-source', '--input-type=module', '--eval', program],
+    { env: { UV_THREADPOOL_SIZE: '1', NODE_NO_WARNINGS: '1' }, encoding: 'utf8' },
+  )
+  const messages = output
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { msg: string }).msg)
+  expect(messages).toEqual(['first', 'second', 'third'])
 })

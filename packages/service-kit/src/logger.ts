@@ -20,11 +20,16 @@ export interface LoggerSettings {
   readonly NODE_ID: string
 }
 
-/** `destination` is standard output, written synchronously: the last line before an exit is never lost. */
+const STANDARD_OUTPUT = 1
+
+/**
+ * `destination` is standard output, written synchronously: the last line before an exit is neither lost nor out of order.
+ * pino's own default writes by the thread pool, and at an exit what waits overtakes what is being written.
+ */
 export function createLogger(
   settings: LoggerSettings,
   name: string,
-  destination?: DestinationStream,
+  destination: DestinationStream = pino.destination({ dest: STANDARD_OUTPUT, sync: true }),
 ): Logger {
   const options = {
     level: settings.LOG_LEVEL,
@@ -38,7 +43,7 @@ export function createLogger(
     serializers: { err: (value: unknown) => value },
     hooks: { streamWrite: redactText },
   }
-  const logger = destination ? pino(options, destination) : pino(options)
+  const logger = pino(options, destination)
   // pino does not apply `bindings` to the bindings of children; children inherit this method.
   const child = Reflect.get(logger, 'child') as unknown as Child
   const redactingChild: Child = function (this: Logger, bindings, childOptions) {
