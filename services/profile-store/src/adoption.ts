@@ -28,6 +28,8 @@ export interface AdoptedDocument {
   readonly document: string
   readonly hash: string
   readonly job: number
+  /** Number of the revision that brought it in this form; absent: of a job that did not say. */
+  readonly revision?: number
   readonly definition: TraitDocument | AudienceDocument
 }
 
@@ -71,7 +73,7 @@ export function allRows<V>(table: ReadTable<V>): V[] {
 
 /** Takes a document in; false when that was done before or a higher job has spoken (D1, D2). */
 export function adopt(context: StepContext, tables: AdoptionTables, control: Control): boolean {
-  const { document, hash, job } = control
+  const { document, hash, job, revision } = control
   if (!speaks(context, tables, control)) return false
   const adopted = context.table(tables.adopted)
   if (adopted.get(rowOf(control))) return false
@@ -79,6 +81,7 @@ export function adopt(context: StepContext, tables: AdoptionTables, control: Con
     document,
     hash,
     job,
+    ...(revision !== undefined && { revision }),
     definition: JSON.parse(control.definition) as AdoptedDocument['definition'],
   }
   adopted.put(rowOf(row), row)

@@ -5,7 +5,7 @@ import { aggregateValue } from '../aggregate/aggregateValue.ts'
 import { type Window, expiryOf } from '../aggregate/window.ts'
 import { type ComputedTrait, type Profile, findAggregate } from '../profile/profile.ts'
 import { buildTree } from '../profile/traitPath.ts'
-import { type CompiledAudience, type CompiledLeaf, type CompiledNode } from './compileAudience.ts'
+import { type CompiledAudience, type CompiledNode, type CompiledRead } from './compileAudience.ts'
 import { compares } from './comparison.ts'
 import { sampleOf } from './sampleOf.ts'
 
@@ -66,7 +66,7 @@ export function judgedProfile(
         if (found) return parseExact(found.json)
         return nothingIs(trait.aggregate.kind)
       }
-      const path = name.startsWith('traits.') ? name.slice('traits.'.length) : name
+      const path = traitPathOf(name)
       const exact = profile.traits.find((each) => each.path === path)
       if (exact) return parseExact(exact.json)
       const below = profile.traits.filter((each) => each.path.startsWith(`${path}.`))
@@ -86,6 +86,34 @@ export function judgedProfile(
     hasIdentifier: (type) => profile.identifiers.some((each) => each.type === type),
     consents: (purpose) => profile.consent.find((each) => each.purpose === purpose)?.granted,
     sample: (salt) => sampleOf(salt, profileId),
+  }
+}
+
+/** The path of traits that the name in a leaf stands for, where no computed trait has that name. */
+export function traitPathOf(name: string): string {
+  return name.startsWith('traits.') ? name.slice('traits.'.length) : name
+}
+
+/** What is read of somebody of whom nothing is known. */
+export function readOfNobody(
+  read: CompiledRead,
+  computed: { get(id: string): ComputedTrait | undefined },
+): Json | undefined {
+  switch (read.kind) {
+    case 'trait': {
+      const trait = computed.get(read.trait)
+      return trait && nothingIs(trait.aggregate.kind)
+    }
+    case 'aggregate':
+      return nothingIs(read.aggregate.kind)
+    case 'inactive':
+      return true
+    case 'audience':
+    case 'identifier':
+      return false
+    case 'consent':
+    case 'sample':
+      return undefined
   }
 }
 
@@ -132,35 +160,36 @@ export function judgeAudience(
   memberOf: MemberOf,
 ): Judgement {
   const leaves = audience.leaves.map((leaf) => {
-    const value = read(leaf, profile, memberOf)
+    const value = readLeaf(leaf, profile, memberOf)
     return { condition: leaf.text, value: value ?? null, met: compares(value, leaf.comparison) }
   })
-  return { member: holds(audience.root, leaves), leaves }
+  return { member: holds(audience.root, (leaf) => leaves[leaf]!.met), leaves }
 }
 
-function read(leaf: CompiledLeaf, profile: JudgedProfile, memberOf: MemberOf): Json | undefined {
-  switch (leaf.kind) {
+/** What a leaf reads of a profile; undefined for no value. */
+export function readLeaf(read: CompiledRead, profile: JudgedProfile, memberOf: MemberOf): Json | undefined {
+  switch (read.kind) {
     case 'trait':
-      return profile.trait(leaf.trait)
+      return profile.trait(read.trait)
     case 'aggregate':
-      return profile.aggregate(leaf.aggregate)
+      return profile.aggregate(read.aggregate)
     case 'inactive':
-      return !profile.activeWithin(leaf.window)
+      return !profile.activeWithin(read.window)
     case 'audience':
-      return memberOf(leaf.audience)
+      return memberOf(read.audience)
     case 'identifier':
-      return profile.hasIdentifier(leaf.type)
+      return profile.hasIdentifier(read.type)
     case 'consent':
-      return profile.consents(leaf.purpose)
+      return profile.consents(read.purpose)
     case 'sample':
-      return profile.sample(leaf.salt)
+      return profile.sample(read.salt)
   }
 }
 
-/** Whether a part of the tree holds, of what its leaves saw. */
-export function holds(node: CompiledNode, leaves: readonly JudgedLeaf[]): boolean {
-  if ('all' in node) return node.all.every((each) => holds(each, leaves))
-  if ('any' in node) return node.any.some((each) => holds(each, leaves))
-  if ('not' in node) return !holds(node.not, leaves)
-  return leaves[node.leaf]!.met
+/** Whether a part of the tree holds. `met`: whether the leaf at a place in the condition does. */
+export function holds(node: CompiledNode, met: (leaf: number) => boolean): boolean {
+  if ('all' in node) return node.all.every((each) => holds(each, met))
+  if ('any' in node) return node.any.some((each) => holds(each, met))
+  if ('not' in node) return !holds(node.not, met)
+  return met(node.leaf)
 }

@@ -29,6 +29,11 @@ export function splitPath(path: string): string[] {
   return keys
 }
 
+/** The path of the first key. */
+export function firstKey(path: string): string {
+  return pathsAbove(path)[0] ?? path
+}
+
 /** Every path above this one, nearest last. */
 export function pathsAbove(path: string): string[] {
   if (!path.includes('.')) return []

@@ -89,7 +89,7 @@ export function explainProfile(
 function resultOf(node: CompiledNode, judgement: Judgement): ConditionResult {
   const group = (kind: string, conditions: readonly CompiledNode[]): ConditionResult => ({
     kind,
-    holds: holds(node, judgement.leaves),
+    holds: holds(node, (leaf) => judgement.leaves[leaf]!.met),
     conditions: conditions.map((each) => resultOf(each, judgement)),
     text: '',
     valueJson: '',

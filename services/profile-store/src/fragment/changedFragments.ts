@@ -1,4 +1,5 @@
 import { KEY_SEPARATOR, encodeMessage, profileIdOf, topics } from '@tributary/contracts'
+import { type Event } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { type Change } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { type Cause, type Part, PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
 import { type FragmentRow } from '@tributary/contracts/generated/tributary/profile/v1/state'
@@ -41,9 +42,17 @@ export class ChangedFragments {
     })
   }
 
-  cause(identifierId: string, cause: Cause): void {
+  cause(
+    identifierId: string,
+    {
+      messageId,
+      sourceId,
+      receivedTimeMs,
+      timeMs,
+    }: Pick<Event, 'messageId' | 'sourceId' | 'receivedTimeMs' | 'timeMs'>,
+  ): void {
     const { causes } = this.#changed.get(identifierId)!
-    if (causes.length < MAX_CAUSES) causes.push(cause)
+    if (causes.length < MAX_CAUSES) causes.push({ messageId, sourceId, receivedTimeMs, timeMs })
   }
 
   retag(identifierId: string, profileId: string, change: Change | undefined): void {

@@ -138,11 +138,7 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
         afresh: { ...afresh, fragment: foldEvent(afresh.fragment, facts, keptAggregates(context)) },
       }),
     })
-    changed.cause(anchor.id, {
-      messageId: event.messageId,
-      sourceId: event.sourceId,
-      receivedTimeMs: event.receivedTimeMs,
-    })
+    changed.cause(anchor.id, event)
     return undefined
   }
 

@@ -179,8 +179,7 @@ export function takeRefiled(
     tag: row.tag === '' ? profileIdOf(target.id, row.generation) : row.tag,
     refiledFrom: [...new Set([...row.refiledFrom, fromAnchor])].sort(),
   })
-  const { messageId, sourceId, receivedTimeMs } = event
-  changed.cause(target.id, { messageId, sourceId, receivedTimeMs })
+  changed.cause(target.id, event)
 }
 
 /** The identifier begins a new generation: what was filed under it is gone, and does not come back in this filing. */

@@ -1,5 +1,6 @@
 import { type Change, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { type Cause, type Part } from '@tributary/contracts/generated/tributary/profile/v1/part'
+import { type Touched, type TouchedPart, nothingTouched, touchPart } from '@tributary/domain'
 
 /** As many as a part names: a change of many parts must not name thousands. */
 const MAX_CAUSES = 20
@@ -7,6 +8,8 @@ const MAX_CAUSES = 20
 /** What one batch did to one profile. */
 export interface ChangedProfile {
   readonly causes: Cause[]
+  /** What its audiences may see otherwise than before. */
+  readonly touched: Touched
   /** The identity change, the last when there were several. */
   change: Change | undefined
   /** Other profiles that parts came from by a merge or a new name. */
@@ -23,6 +26,7 @@ export interface ChangedProfile {
 export function unchangedProfile(): ChangedProfile {
   return {
     causes: [],
+    touched: nothingTouched(),
     change: undefined,
     mergedFrom: new Set(),
     splitFrom: undefined,
@@ -32,9 +36,20 @@ export function unchangedProfile(): ChangedProfile {
   }
 }
 
-/** Adds what a part says. `naming`: whether it is about the identifier that the profile is named after. */
-export function addPart(changed: ChangedProfile, part: Part, naming: boolean): void {
-  const { action, change, causes, profileId } = part
+/**
+ * Adds what a part says. `before`: what was there of its identifier; `naming`: whether that is the one that the profile
+ * is named after.
+ */
+export function addPart(
+  changed: ChangedProfile,
+  part: Part,
+  before: TouchedPart | undefined,
+  naming: boolean,
+): void {
+  const { action, change, causes, profileId, identifierType } = part
+  if (action?.$case === 'put')
+    touchPart(changed.touched, before, { identifierType, fragment: action.value.fragment })
+  else if (action?.$case === 'removed') touchPart(changed.touched, before, undefined)
   for (const cause of causes) if (changed.causes.length < MAX_CAUSES) changed.causes.push(cause)
   if (change) changed.change = change
   switch (action?.$case) {

@@ -1,7 +1,14 @@
 import { type JudgedAudience } from '@tributary/contracts/generated/tributary/profile/v1/state'
-import { type Profile, type PublicAudience, isoTime, judgeAudiences } from '@tributary/domain'
+import {
+  type Judged,
+  type Profile,
+  type PublicAudience,
+  isoTime,
+  judgeAnew,
+  judgeTouched,
+} from '@tributary/domain'
 import { type AudienceChangeRecord } from '@tributary/contracts'
-import { type Definitions } from './definitions.ts'
+import { type Definitions, type HashedAudience } from './definitions.ts'
 import { type Publication, reasonOf, timeOf } from './publication.ts'
 
 /** A membership that changed. */
@@ -18,52 +25,74 @@ export interface JudgedAudiences {
   /** For the public profile. */
   readonly shown: Record<string, PublicAudience>
   readonly flips: readonly Flip[]
+  /** What the next judgement begins from (judgeTouched). */
+  readonly judgedUnder: string
+  readonly movedLeaves: number[]
 }
 
-/** Judges every audience in force; one that is no longer in force is left, and one that is disabled stays as it is. */
+/**
+ * Judges the audiences in force by what the change touched; all of them when the profile was last judged under other
+ * definitions. One that is no longer in force is left, and one that is disabled stays as it is.
+ */
 export function judgeInForce(
   publication: Publication,
   profile: Profile,
-  { audiences, judged }: Definitions,
+  definitions: Definitions,
 ): JudgedAudiences {
   const { row } = publication
+  const sameRules = row.judgedUnder === definitions.name
+  const { moved, flips: flipped } = judge(publication, profile, definitions, sameRules)
+  const kept = sameRules ? row.audiences : membershipsInForce(row.audiences, definitions)
+  const rows = flipped.length > 0 ? { ...kept } : kept
   const reason = reasonOf(publication)
   const nowMs = timeOf(publication)
-  const rows: Record<string, JudgedAudience> = {}
+  const flips: Flip[] = flipped.map(({ audience: { id, hash }, member, leaves }) => {
+    rows[id] = { member, sinceMs: nowMs, hash }
+    return { audience: id, member, hash, reason, because: [...leaves] }
+  })
+  if (!sameRules)
+    for (const [audience, before] of Object.entries(row.audiences))
+      if (before.member && !rows[audience])
+        flips.push({ audience, member: false, hash: before.hash, reason: 'definition', because: [] })
   const shown: Record<string, PublicAudience> = {}
-  const flips: Flip[] = []
-  const reader = judged(publication.profileId, profile, publication.nowMs)
-  for (const { audience, judgement } of judgeAudiences(
-    audiences,
-    reader,
-    (id) => row.audiences[id]?.member,
-  )) {
-    const { id, hash } = audience
-    const { member, leaves } = judgement
-    const before = row.audiences[id]
-    const met = leaves.map((leaf) => (leaf.met ? '1' : '0')).join('')
-    const changed = member !== (before?.member ?? false)
-    const sinceMs = changed ? nowMs : (before?.sinceMs ?? 0)
-    rows[id] = { member, sinceMs, hash, met }
+  for (const [id, { member, sinceMs }] of Object.entries(rows))
     if (member) shown[id] = { since: isoTime(sinceMs) }
-    if (!changed) continue
-    // Under another form of the document the conditions cannot be compared one by one: all are told.
-    const comparable = before !== undefined && before.hash === hash
-    const because = leaves.filter((_, i) => !comparable || before.met[i] !== met[i])
-    const sameRules = before === undefined || comparable
-    flips.push({
-      audience: id,
-      member,
-      hash,
-      reason: sameRules ? reason : 'definition',
-      because: [...because],
-    })
+  return { rows, shown, flips, judgedUnder: definitions.name, movedLeaves: [...moved] }
+}
+
+function judge(
+  { row, changed, profileId, nowMs }: Publication,
+  profile: Profile,
+  { index, judged }: Definitions,
+  sameRules: boolean,
+): Judged<HashedAudience> {
+  const reader = judged(profileId, profile, nowMs)
+  const isMember = (id: string) => row.audiences[id]?.member ?? false
+  if (!sameRules) return judgeAnew(index(), reader, isMember)
+  const touched = {
+    ...changed.touched,
+    time: row.dueMs > 0 && row.dueMs <= nowMs,
+    // What is beyond the caps of a profile may show now, or no longer.
+    everything: profile.truncated || row.publicJson.includes('"truncated":true'),
   }
-  const inForce = new Set(audiences.map(({ id }) => id))
-  for (const [audience, before] of Object.entries(row.audiences))
-    if (before.member && !inForce.has(audience))
-      flips.push({ audience, member: false, hash: before.hash, reason: 'definition', because: [] })
-  return { rows, shown, flips }
+  return judgeTouched(index(), reader, {
+    before: { moved: row.movedLeaves, isMember },
+    touched,
+    aggregates: profile.aggregates,
+  })
+}
+
+/** Of the memberships there were, those of audiences in force, under their hashes of now. */
+function membershipsInForce(
+  before: Readonly<Record<string, JudgedAudience>>,
+  { audiences }: Definitions,
+): Record<string, JudgedAudience> {
+  const rows: Record<string, JudgedAudience> = {}
+  for (const { id, hash } of audiences) {
+    const known = before[id]
+    if (known && known.sinceMs > 0) rows[id] = { ...known, hash }
+  }
+  return rows
 }
 
 /** The profile is gone: its memberships end, for that reason and not because a condition failed. */

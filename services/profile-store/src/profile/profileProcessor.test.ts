@@ -1,5 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
-import { KEY_SEPARATOR, type ProfileChangeRecord, topics } from '@tributary/contracts'
+import {
+  type AudienceChangeRecord,
+  KEY_SEPARATOR,
+  type ProfileChangeRecord,
+  topics,
+} from '@tributary/contracts'
 import { type Control, ControlStep, JobRecord } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { type Part, PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
 import { eventFacts, fragmentOf, keepAggregates } from '@tributary/domain'
@@ -110,6 +115,25 @@ describe('when a definition changes', () => {
     })
     const heard = [0, 1, 2, 3].flatMap(() => answers(driver.endBatch()))
     expect(heard).toMatchObject([{ document: 'audience/all' }, { document: 'audience/none' }])
+  })
+
+  test('what it changes says so, and not that an event did, also of those who change before their turn', () => {
+    const driver = crowd()
+    put(driver, 'u_early')
+    control(driver, { definition: '{"kind":"Audience","id":"all","where":{"identifier":"user_id"}}' })
+    put(driver, 'u2499')
+    put(driver, 'u_new')
+    const told = [0, 1, 2].flatMap(() => of(topics.audienceChanges, driver.endBatch()))
+    const reasons = new Map(
+      told.map(({ key, value }) => {
+        const { reason } = JSON.parse(Buffer.from(value!).toString()) as AudienceChangeRecord
+        return [key, reason]
+      }),
+    )
+    expect(told).toHaveLength(people + 2)
+    expect(reasons.get(home('u_new'))).toBe('event')
+    reasons.delete(home('u_new'))
+    expect(new Set(reasons.values())).toEqual(new Set(['definition']))
   })
 
   test('one that is in force already is answered at once', () => {

@@ -2,12 +2,14 @@
  * The profile task: keeps the parts of the profiles of one partition, folds them, judges the audiences on the same
  * state, and publishes.
  *
- *  H1. One public change per batch and profile that changed something public; none for a profile that only was seen
- *      again. The task's own row has the exact count and times all the same.
+ *  H1. One public change per batch and profile that changed something public, one more where definitions changed (H4);
+ *      none for a profile that only was seen again. The task's own row has the exact count and times all the same.
  *  H2. Every change takes the next number of the partition; profiles, memberships and audience changes repeat it.
  *  H3. What is published is a function of the parts and of the definitions in force.
  *  H4. After a definition has changed every profile is judged anew, some in each batch, while events flow; the job
- *      task is answered when the last one has been.
+ *      task is answered when the last one has been. The record that changes it is the position of the switch: what was
+ *      read before it is judged as before, and a profile that changes before its turn is judged as it was first. So
+ *      what a definition changes and what an event changes are two changes, each with its own reason, never one.
  *  H5. A window that moves changes the profile on time, though nothing arrives (windows.ts).
  *  H6. An event that is erased is counted as that: what was folded is in a profile, or among the erased.
  *  H7. In a later layout epoch all of this happens in silence until it takes over (takeOver.ts).
@@ -21,7 +23,15 @@ import { adopt, retire } from '../adoption.ts'
 import { answered } from '../answered.ts'
 import { type ChangedProfile, addPart, unchangedProfile } from './changedProfiles.ts'
 import { type Definitions, inForceText, preferences, readDefinitions } from './definitions.ts'
-import { counterRows, emptyCounters, partRows, preferRows, profileAdoption } from './profileRows.ts'
+import {
+  counterRows,
+  emptyCounters,
+  partRows,
+  preferRows,
+  profileAdoption,
+  profileRows,
+  sweepRows,
+} from './profileRows.ts'
 import { type PublishInput, publishProfile } from './publishProfile.ts'
 import { advanceSweep, beginSweep } from './sweep.ts'
 import { keepPublished, takeOver } from './takeOver.ts'
@@ -52,20 +62,41 @@ export function createProfileProcessor(
     const { profileId, identifierId, identifierType, action } = part
     const parts = context.table(partRows)
     const key = `${profileId}${KEY_SEPARATOR}${identifierId}`
+    definitions ??= readDefinitions(context)
+    const before = definitions.audiences.length > 0 ? parts.get(key) : undefined
+    let profile = changed.get(profileId)
+    if (!profile) {
+      judgeAsItWas(context, profileId)
+      changed.set(profileId, (profile = unchangedProfile()))
+    }
     if (action?.$case === 'put')
       parts.put(key, { identifierType, ...(action.value.fragment && { fragment: action.value.fragment }) })
     else if (action?.$case === 'removed') {
       parts.delete(key)
       countErased(context, action.value.events ?? 0)
     }
-    let profile = changed.get(profileId)
-    if (!profile) changed.set(profileId, (profile = unchangedProfile()))
-    addPart(profile, part, parseProfileId(profileId)?.identifierId === identifierId)
+    addPart(profile, part, before, parseProfileId(profileId)?.identifierId === identifierId)
     observations.causes.push(...part.causes)
   }
 
   /** H4. */
+  function judgeAsItWas(context: StepContext, profileId: string): void {
+    if (!context.table(sweepRows).get('sweep')) return
+    const row = context.table(profileRows).get(profileId)
+    definitions ??= readDefinitions(context)
+    if (row && row.publicJson !== '' && row.judgedUnder !== definitions.name)
+      publish(context, profileId, unchangedProfile(), 'definition')
+  }
+
+  /** H4: everything that was read so far. */
+  function publishChanged(context: StepContext): void {
+    for (const [profileId, profile] of changed) publish(context, profileId, profile, 'parts')
+    changed = new Map()
+  }
+
+  /** H4. */
   function takeControl(context: StepContext, control: Control, record: InputRecord): void {
+    publishChanged(context)
     const before = inForceText(context)
     if (control.step === ControlStep.CONTROL_STEP_SWITCH) adopt(context, profileAdoption, control)
     else if (control.step === ControlStep.CONTROL_STEP_RETIRE) retire(context, profileAdoption, control)
@@ -84,6 +115,7 @@ export function createProfileProcessor(
     const rows = context.table(preferRows)
     const prefer = preferences(traits, hashOf)
     if (JSON.stringify(prefer) === JSON.stringify(rows.get('prefer') ?? {})) return
+    publishChanged(context)
     rows.put('prefer', prefer)
     definitions = undefined
     beginSweep(context)
@@ -96,7 +128,8 @@ export function createProfileProcessor(
     occasion: PublishInput['occasion'],
   ): void {
     definitions ??= readDefinitions(context)
-    if (definitions.windowed.length + definitions.activity.length > 0) keepClock(context, nowMs)
+    nowMs = readClock(context, nowMs)
+    if (definitions.windowed.size + definitions.activity.length > 0) keepClock(context, nowMs)
     publishProfile({ context, profileId, changed: profile, definitions, nowMs, occasion, observations })
   }
 
@@ -124,13 +157,13 @@ export function createProfileProcessor(
     },
     endBatch(context) {
       nowMs = readClock(context, nowMs)
-      for (const [profileId, profile] of changed) publish(context, profileId, profile, 'parts')
+      const already = new Set(changed.keys())
+      publishChanged(context)
       advanceSweep(context, (profileId) => {
-        if (!changed.has(profileId)) publish(context, profileId, unchangedProfile(), 'definition')
+        if (!already.has(profileId)) publish(context, profileId, unchangedProfile(), 'definition')
       })
       for (const profileId of dueProfiles(context, nowMs))
         publish(context, profileId, unchangedProfile(), 'time')
-      changed = new Map()
       observe(observations)
       observations = nothingObserved()
     },

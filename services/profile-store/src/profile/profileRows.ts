@@ -46,6 +46,8 @@ export const emptyRow: ProfileRow = {
   mergedInto: '',
   audiences: {},
   dueMs: 0,
+  judgedUnder: '',
+  movedLeaves: [],
 }
 
 /** Profile id, or "<profile id>|<audience>" → the value of its public record, until the profile is compared with it. */

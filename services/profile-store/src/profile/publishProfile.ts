@@ -86,6 +86,8 @@ function alive(publication: Publication, profile: Profile, definitions: Definiti
     firstSeenMs: profile.firstSeenMs,
     lastSeenMs: profile.lastSeenMs,
     audiences: judged.rows,
+    judgedUnder: judged.judgedUnder,
+    movedLeaves: judged.movedLeaves,
   }
 }
 

@@ -69,17 +69,15 @@ export function rowInPublic(context: StepContext, profileId: string, row: Profil
   for (const [key, json] of memberships) {
     const id = key.slice(prefix.length)
     const { member, since, rules } = JSON.parse(json) as AudienceMembershipRecord
-    const hash = rules[`audience/${id}`] ?? ''
-    const judged = row.audiences[id]
-    const met = judged?.hash === hash ? judged.met : ''
-    audiences[id] = { member, sinceMs: Date.parse(since), hash, met }
+    audiences[id] = { member, sinceMs: Date.parse(since), hash: rules[`audience/${id}`] ?? '' }
     published.delete(key)
   }
   published.delete(profileId)
   moveMembers(context, profileId, row.audiences, audiences)
   const { version = '', mergedInto = '' } = (told === undefined ? {} : JSON.parse(told)) as PublicVersion
   const publicJson = mergedInto === '' ? (told ?? '') : ''
-  return { ...row, version, publicJson, mergedInto, audiences }
+  // What silence judged says nothing of what was told before.
+  return { ...row, version, publicJson, mergedInto, audiences, judgedUnder: '', movedLeaves: [] }
 }
 
 interface PublicVersion {

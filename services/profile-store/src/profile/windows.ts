@@ -7,7 +7,7 @@
  *      back, also with another owner whose clock is behind.
  *  M3. A batch looks at MAX_DUE_PER_BATCH profiles at most; what is left is due in the next, which follows at once.
  */
-import { type Profile, expiryOf, findAggregate, nextExpiry } from '@tributary/domain'
+import { type Profile, expiryOf, nextExpiry } from '@tributary/domain'
 import { type StepContext } from '@tributary/stream-runtime'
 import { type Definitions } from './definitions.ts'
 import { clockRows, dueRows } from './profileRows.ts'
@@ -37,9 +37,10 @@ export function nextDue(
   nowMs: number,
 ): number {
   const seen = events === 0 ? [] : activity.map((window) => expiryOf(window, lastSeenMs))
-  const moves = windowed.flatMap(({ definition, job }) => {
-    const { document, hash } = definition
-    return nextExpiry(definition, findAggregate(aggregates, { document, hash, job }), nowMs) ?? []
+  // What the profile has is less than what there is.
+  const moves = aggregates.flatMap((kept) => {
+    const owned = windowed.size > 0 && windowed.get(`${kept.document}@${kept.hash}`)
+    return owned && owned.job === kept.job ? (nextExpiry(owned.definition, kept, nowMs) ?? []) : []
   })
   const dues = [...seen.filter((dueMs) => dueMs > nowMs), ...moves]
   return dues.length === 0 ? 0 : Math.min(...dues)

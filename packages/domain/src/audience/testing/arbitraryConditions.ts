@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type NumberComparison } from '../comparison.ts'
+import { type Comparison, type NumberComparison, type Scalar } from '../comparison.ts'
 import { type Condition, type EventLeaf } from '../condition.ts'
 import { type EventFilter } from '../eventFilter.ts'
 
@@ -35,6 +35,35 @@ const value = fc.oneof(
     .map(([kind, path, compared]) => ({ [kind]: { path, ...compared } })),
 )
 
+const scalar = fc.constantFrom<Scalar>(true, 0, 1, -2.5, 0.1, 'x', '', '12.30', 'é')
+const ordered = fc.constantFrom<number | string>(0, 1, 0.1, 'x', '')
+const compared = fc.oneof(
+  fc.constant<Comparison>({}),
+  fc
+    .tuple(fc.constantFrom('eq', 'ne', 'contains'), scalar)
+    .map(([operator, operand]) => ({ [operator]: operand })),
+  fc
+    .tuple(fc.constantFrom('gt', 'gte', 'lt', 'lte'), ordered)
+    .map(([operator, operand]) => ({ [operator]: operand })),
+  fc
+    .tuple(fc.constantFrom('in', 'notIn'), fc.array(scalar, { minLength: 1, maxLength: 3 }))
+    .map(([operator, operand]) => ({ [operator]: operand })),
+  fc
+    .tuple(fc.constantFrom('startsWith', 'endsWith'), fc.constantFrom('x', '', '12', 'é'))
+    .map(([operator, operand]) => ({ [operator]: operand })),
+  fc.boolean().map((exists) => ({ exists })),
+)
+const trait = fc.constantFrom(
+  'plan',
+  'traits.plan',
+  'a',
+  'traits.a',
+  'traits.a.b',
+  'b.plan',
+  'orders',
+  'spend_2d',
+)
+
 const arbitraryLeaf: fc.Arbitrary<Condition> = fc.oneof(
   {
     weight: 5,
@@ -56,9 +85,12 @@ const arbitraryLeaf: fc.Arbitrary<Condition> = fc.oneof(
   fc
     .tuple(fc.constantFrom('1d', '50h'), fc.option(name, { nil: undefined }))
     .map(([long, event]): Condition => ({ inactive: { for: long, ...(event && { event }) } })),
+  {
+    weight: 2,
+    arbitrary: fc.tuple(trait, compared).map(([read, how]): Condition => ({ trait: read, ...how })),
+  },
+  fc.constantFrom('a0', 'a1', 'a2').map((audience): Condition => ({ audience })),
   fc.constantFrom<Condition>(
-    { trait: 'plan' },
-    { trait: 'traits.plan', eq: 'x' },
     { identifier: 'email' },
     { identifier: 'user_id', exists: false },
     { consent: 'email' },
