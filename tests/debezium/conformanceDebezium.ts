@@ -16,7 +16,7 @@ import { type RealCollector, startRealCollector } from '../conformance/realColle
 import { TOPICS, schemaSql, sources, steps } from './changes.ts'
 import { type Captured, captured, differences } from './compareChanges.ts'
 import { type ConnectWorker, createConnectWorker, installConnect } from './connectWorker.ts'
-import { type PostgresServer, postgresPrograms, startPostgres } from './postgresServer.ts'
+import { type PostgresServer, postgresPrograms, startPostgres } from '../support/postgresServer.ts'
 import { type RecordedMessage, messageText } from './recordedMessages.ts'
 
 /** A killed worker's slot is free again when PostgreSQL notices: seconds. */
@@ -31,7 +31,7 @@ const started = performance.now()
 const programs = await postgresPrograms()
 const missing =
   programs === undefined
-    ? 'initdb and postgres are not on this machine (PostgreSQL 15 or newer)'
+    ? 'initdb and postgres are not on this machine, nor does npm have them for it (PostgreSQL 15 or newer)'
     : ((await javaProblem()) ?? (await mavenProblem()))
 if (missing !== undefined) {
   process.stdout.write(`not run: ${missing}\n0 steps hold, 0 do not, ${steps.length} not run\n`)
@@ -46,12 +46,16 @@ const dataDir = fileURLToPath(new URL('../../.data/conformance-debezium', import
 const collector = await startRealCollector('conformance-debezium', sources)
 let failed = steps.length
 try {
-  const postgres = await startPostgres(programs!, join(dataDir, 'logs', 'postgres.log'))
+  const postgres = await startPostgres({
+    programs: programs!,
+    logFile: join(dataDir, 'logs', 'postgres.log'),
+    settings: { wal_level: 'logical' },
+  })
   try {
     const worker = createConnectWorker({
       dataDir: join(dataDir, 'connect'),
       brokers: collector.brokers,
-      postgresPort: postgres.port,
+      postgres,
     })
     try {
       failed = await runSteps(collector, postgres, worker)

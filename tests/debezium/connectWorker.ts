@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { type ChildProcess, startChildProcess } from '../../deploy/local/src/childProcess.ts'
 import { freePort } from '../../deploy/local/src/freePort.ts'
 import { javaCommand } from '../../deploy/local/src/javaCommand.ts'
+import type { PostgresServer } from '../support/postgresServer.ts'
 
 const run = promisify(execFile)
 
@@ -51,9 +52,9 @@ export async function installConnect(): Promise<void> {
 export function createConnectWorker(options: {
   readonly dataDir: string
   readonly brokers: string
-  readonly postgresPort: number
+  readonly postgres: PostgresServer
 }): ConnectWorker {
-  const { dataDir, brokers, postgresPort } = options
+  const { dataDir, brokers, postgres } = options
   const offsets = join(dataDir, 'offsets')
   let child: ChildProcess | undefined
 
@@ -83,9 +84,9 @@ export function createConnectWorker(options: {
           name: 'shop',
           'connector.class': 'io.debezium.connector.postgresql.PostgresConnector',
           'database.hostname': '127.0.0.1',
-          'database.port': postgresPort,
-          'database.user': 'postgres',
-          'database.password': 'trusted',
+          'database.port': postgres.port,
+          'database.user': postgres.user,
+          'database.password': postgres.password,
           'database.dbname': 'postgres',
           'topic.prefix': 'shop',
           'table.include.list': 'public.customers,public.orders',

@@ -152,8 +152,8 @@ const notYet: Golden[] = [
   },
   {
     name: 'other destinations',
-    yaml: 'kind: Destination\nid: d\npostgres: {table: people}\n---\nkind: Sync\nid: s\nfrom: {profile: {}}\nto: d\n',
-    problems: ['shop.yaml:17:1: not yet: this version does not run Postgres as a destination'],
+    yaml: 'kind: Destination\nid: d\ns3: {bucket: people}\n---\nkind: Sync\nid: s\nfrom: {profile: {}}\nto: d\n',
+    problems: ['shop.yaml:17:1: not yet: this version does not run S3 as a destination'],
   },
 ]
 
@@ -290,8 +290,30 @@ to: t
 fields: {plan: traits.plan}
 `,
     problems: [
-      'shop.yaml:19:1: a sync to a Kafka topic needs `fields`: what its subscriber may see',
+      'shop.yaml:19:1: a sync to a Kafka topic needs `fields`: what its readers may see',
       'shop.yaml:27:5: `t` already holds what the sync `a` shows: one topic, one sync',
+    ],
+  },
+  {
+    name: 'a table: what its rows have anyway, and a name that is too long',
+    yaml: `kind: Destination
+id: t
+postgres: {host: db.example, database: crm, user: crm, password: {file: crm}, table: "people; drop"}
+---
+kind: Destination
+id: u
+postgres: {host: db.example, database: crm, user: crm, password: {file: crm}, table: crm.people}
+---
+kind: Sync
+id: a
+from: {profile: {}}
+to: u
+fields: {version: version, ${'long'.repeat(16)}: traits.plan}
+`,
+    problems: [
+      'shop.yaml:17:86: must be the name of a table such as crm.people, not "people; drop"',
+      'shop.yaml:27:10: the column `version` is written with every row: name the field otherwise',
+      `shop.yaml:27:28: a name of a column has at most 63 bytes in PostgreSQL`,
     ],
   },
   {

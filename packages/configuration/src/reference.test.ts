@@ -6,7 +6,14 @@ import { kinds } from './model/index.ts'
 import { parseDocuments } from './parseDocuments.ts'
 import { formatProblem, validateWorkspace } from './validateWorkspace.ts'
 
-const pages = ['configuration.md', 'identity.md', 'audiences.md', 'recipes.md', 'projections.md']
+const pages = [
+  'configuration.md',
+  'identity.md',
+  'audiences.md',
+  'recipes.md',
+  'projections.md',
+  'destinations.md',
+]
 const workspace = 'kind: Workspace\nschema: tributary/v1\nid: maison\ntimeZone: UTC\n'
 
 const blocks = pages.flatMap((page) => {

@@ -39,6 +39,8 @@ import { createGuardedHttp } from './http/guardedHttp.ts'
 import { createRecipeSecrets } from './recipe/recipeSecrets.ts'
 import { createRecipeSender } from './recipe/recipeSender.ts'
 import { createKafkaSender } from './kafka/kafkaSender.ts'
+import { createPostgresSecrets, createPostgresSender } from './postgres/postgresSender.ts'
+import { createPostgresRows } from './postgres/rowStore.ts'
 import { startActivation } from './startActivation.ts'
 import { createWebhookSecrets } from './webhook/webhookSecret.ts'
 import { createWebhookSender } from './webhook/webhookSender.ts'
@@ -100,7 +102,10 @@ export async function startService(service: ActivationService): Promise<Ports> {
     elapsedMs: () => performance.now(),
   })
   service.onStop('producers of destinations', () => topicsOfOthers.close())
-  const sender = senderByKind({ webhook, recipe, kafka: topicsOfOthers })
+  const rows = createPostgresRows()
+  service.onStop('connections to databases', () => rows.close())
+  const postgres = createPostgresSender({ secrets: createPostgresSecrets(set.SECRETS_DIR, Date.now), rows })
+  const sender = senderByKind({ webhook, recipe, kafka: topicsOfOthers, postgres })
   const log = createKafkaLog(kafka, { topicPrefix: set.TOPIC_PREFIX })
   service.onStop('Kafka log', () => log.close())
   const admin = await createAdmin(kafka)

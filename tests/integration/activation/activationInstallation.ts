@@ -1,5 +1,5 @@
 /** Activation as a process on topics, groups and a database of its own; the test is its profile-store. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credentials } from '@grpc/grpc-js'
@@ -34,6 +34,8 @@ export interface ActivationInstallation {
   readonly clickhouse: ClickHouse
   /** Makes a signing secret's file and gives the secret. */
   secret(name: string): Promise<string>
+  /** Mounts a secret as it is. */
+  mount(name: string, content: string | Buffer): Promise<void>
   apply(documents: readonly { readonly kind: string; readonly id: string }[]): Promise<void>
   /** One change of a profile and of its membership, as the profile task publishes them. */
   publish(change: {
@@ -84,6 +86,7 @@ export async function openActivationInstallation(): Promise<ActivationInstallati
       await secretFile(path, signingSecret)
       return readSecret(path)
     },
+    mount: (name, content) => writeFile(join(secrets.documents, name), content),
     async apply(documents) {
       const workspace = { kind: 'Workspace', id: 'shop', schema: 'tributary/v1', timeZone: 'UTC' }
       const given = documents.some(({ kind }) => kind === 'Workspace')

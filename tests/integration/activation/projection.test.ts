@@ -1,10 +1,8 @@
 /** A topic for one subscriber: the example of docs/reference/projections.md, on a real Kafka. */
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { type ProfileChangeRecord, versionOf } from '@tributary/contracts'
 import { createKafka, openFencedProducer, readTopic } from '@tributary/kafka'
 import kafkajs from 'kafkajs'
-import { parseAllDocuments } from 'yaml'
 import { type ServiceProcess } from '../../../deploy/local/src/serviceProcess.ts'
 import { createKafkaSender } from '../../../services/activation/src/kafka/kafkaSender.ts'
 import { senderContract } from '../../../services/activation/src/testing/senderContract.ts'
@@ -12,6 +10,7 @@ import { testStack } from '../../support/testStack.ts'
 import { uniquePrefix } from '../../support/uniquePrefix.ts'
 import { waitForValue, waitUntil } from '../../support/waitUntil.ts'
 import { type ActivationInstallation, openActivationInstallation } from './activationInstallation.ts'
+import { pageExample } from './pageExample.ts'
 
 const PARTITIONS = 2
 const topic = `${uniquePrefix('crm')}.people`
@@ -41,11 +40,8 @@ beforeAll(async () => {
 afterAll(() => installation?.close(), 60_000)
 
 /** Of the page, with a topic of this run. */
-function exampleDocuments(): { kind: string; id: string }[] {
-  const page = readFileSync(new URL('../../../docs/reference/projections.md', import.meta.url), 'utf8')
-  const yaml = /```yaml\n([^]*?)```/.exec(page)![1]!.replace('crm.people', topic)
-  return parseAllDocuments(yaml).map((document) => document.toJS() as { kind: string; id: string })
-}
+const exampleDocuments = () =>
+  pageExample('projections.md', 'An example').documents((yaml) => yaml.replace('crm.people', topic))
 
 interface Read {
   readonly key: string

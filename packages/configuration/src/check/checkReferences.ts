@@ -21,6 +21,7 @@ import {
   type SourceDocument,
   type SyncDocument,
   type TraitDocument,
+  holdsState,
 } from '../model/index.ts'
 import { readRecipe } from '../recipe/readRecipe.ts'
 import { compileFieldExpression } from '../expression/fieldExpression.ts'
@@ -272,23 +273,29 @@ class WorkspaceIndex {
     ]
   }
 
-  /** A topic holds one record per profile: what one sync chooses to show. */
+  /** A topic holds one record per profile, a table one row: what one sync chooses to show. */
   private checkProjection(document: SyncDocument): Finding[] {
     const destination = this.ofKind<DestinationDocument>('Destination').find(({ id }) => id === document.to)
-    if (!destination?.kafka) return []
+    if (!destination || !holdsState(destination)) return []
+    const what = destination.kafka ? 'topic' : 'table'
     const findings: Finding[] = []
     if (document.fields === undefined)
       findings.push({
         path: [],
-        message: 'a sync to a Kafka topic needs `fields`: what its subscriber may see',
+        message: `a sync to a ${destination.kafka ? 'Kafka topic' : 'Postgres table'} needs \`fields\`: what its readers may see`,
       })
     const other = this.ofKind<SyncDocument>('Sync').find(
       ({ id, to }) => to === document.to && id < document.id,
     )
     if (other) {
-      const message = `\`${document.to}\` already holds what the sync \`${other.id}\` shows: one topic, one sync`
+      const message = `\`${document.to}\` already holds what the sync \`${other.id}\` shows: one ${what}, one sync`
       findings.push({ path: ['to'], message })
     }
+    if (destination.postgres)
+      for (const field of Object.keys(document.fields ?? {})) {
+        const problem = columnProblem(field)
+        if (problem !== undefined) findings.push({ path: ['fields', field], atKey: true, message: problem })
+      }
     return findings
   }
 
@@ -338,6 +345,19 @@ function checkExpression(text: string, path: readonly PathStep[]): Finding[] {
   const compiled = compileFieldExpression(text)
   return 'problem' in compiled ? [{ path, message: `this expression cannot work: ${compiled.problem}` }] : []
 }
+
+/** Why a field cannot be a column; undefined when it can. */
+function columnProblem(field: string): string | undefined {
+  if (rowColumns.includes(field))
+    return `the column \`${field}\` is written with every row: name the field otherwise`
+  if (Buffer.byteLength(field) > MAX_COLUMN_BYTES)
+    return `a name of a column has at most ${MAX_COLUMN_BYTES} bytes in PostgreSQL`
+  return undefined
+}
+
+/** What stands in every row of a table. */
+const rowColumns = ['profile_id', 'version', 'present', 'merged_into']
+const MAX_COLUMN_BYTES = 63
 
 /** Roots of the paths of a change. */
 const profileRoots = ['traits', 'computed', 'audiences', 'identifiers', 'consent']

@@ -7,6 +7,26 @@ const Secret = closed(
   { description: 'A secret is never written here: it is a file.' },
 )
 
+/** Longest wait for an answer when a document says nothing. */
+export const DEFAULT_TIMEOUT_MS = 10_000
+
+/** What every destination that is called over the network may say. */
+const network = {
+  timeoutMs: Type.Optional(
+    Type.Integer({
+      minimum: 100,
+      maximum: 60_000,
+      description: `Longest wait for an answer, ms. ${DEFAULT_TIMEOUT_MS} when not given.`,
+    }),
+  ),
+  allowPrivateAddresses: Type.Optional(
+    Type.Boolean({
+      description:
+        'Allow loopback and private addresses (a receiver inside the cluster). false when not given.',
+    }),
+  ),
+}
+
 const Webhook = closed(
   {
     url: Type.String({
@@ -19,19 +39,7 @@ const Webhook = closed(
     signingSecret: Type.Union([Secret, Type.Array(Secret, { minItems: 1, maxItems: 5 })], {
       description: 'whsec_… of Standard Webhooks; several sign side by side while one is rotated.',
     }),
-    timeoutMs: Type.Optional(
-      Type.Integer({
-        minimum: 100,
-        maximum: 60_000,
-        description: 'Longest wait for an answer, ms. 10000 when not given.',
-      }),
-    ),
-    allowPrivateAddresses: Type.Optional(
-      Type.Boolean({
-        description:
-          'Allow loopback and private addresses (a receiver inside the cluster). false when not given.',
-      }),
-    ),
+    ...network,
   },
   { description: 'Signed HTTP calls as Standard Webhooks describes them.' },
 )
@@ -54,16 +62,7 @@ const HttpRecipe = closed(
         description: 'Files of the secrets the recipe needs.',
       }),
     ),
-    timeoutMs: Type.Optional(
-      Type.Integer({
-        minimum: 100,
-        maximum: 60_000,
-        description: 'Longest wait for an answer, ms. 10000 when not given.',
-      }),
-    ),
-    allowPrivateAddresses: Type.Optional(
-      Type.Boolean({ description: 'Allow loopback and private addresses. false when not given.' }),
-    ),
+    ...network,
   },
   {
     description: 'A service by its own API: one that comes with Tributary, or described here.',
@@ -83,6 +82,47 @@ const KafkaTopic = closed(
   { description: 'A topic with the chosen fields of each profile, keyed by profile id.' },
 )
 
+/** A name in PostgreSQL as it stands in the database: it is always quoted. */
+const sqlName = '[A-Za-z_][A-Za-z0-9_$]{0,62}'
+
+const Postgres = closed(
+  {
+    host: Type.String({
+      pattern: '^(\\$\\{)?[A-Za-z0-9.:_-]+\\}?$',
+      maxLength: 253,
+      expects: 'a host such as db.example',
+      description: 'Name or address of the server.',
+    }),
+    port: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 65_535, description: 'Port. 5432 when not given.' }),
+    ),
+    database: Type.String({ minLength: 1, maxLength: 63, description: 'Name of the database.' }),
+    user: Type.String({ minLength: 1, maxLength: 63, description: 'Who signs in.' }),
+    password: Secret,
+    table: Type.String({
+      pattern: `^(${sqlName}\\.)?${sqlName}$`,
+      expects: 'the name of a table such as crm.people',
+      description: 'Table with a row for each profile, with or without its schema. It must exist.',
+    }),
+    tls: Type.Optional(
+      Type.Union([Type.Literal('verify'), Type.Literal('off')], {
+        description:
+          'verify: over TLS, to the server whose certificate says this host. verify when not given.',
+      }),
+    ),
+    ca: Type.Optional(
+      closed(
+        { file: secretFile('Name of the file in the directory of secrets.') },
+        {
+          description: 'Who signs the certificate of the server, PEM; those the system knows when not given.',
+        },
+      ),
+    ),
+    ...network,
+  },
+  { description: 'A table of PostgreSQL with the chosen fields of each profile.' },
+)
+
 const later = (what: string) =>
   Type.Optional(Type.Object({}, { description: what, notYet: what, additionalProperties: true }))
 
@@ -91,7 +131,7 @@ export const Destination = closed(
     ...heading('Destination', 'A system to send to.'),
     webhook: Type.Optional(Webhook),
     kafka: Type.Optional(KafkaTopic),
-    postgres: later('Postgres as a destination'),
+    postgres: Type.Optional(Postgres),
     s3: later('S3 as a destination'),
     recipe: Type.Optional(HttpRecipe),
     purposes: Type.Optional(
@@ -104,14 +144,15 @@ export const Destination = closed(
       Type.Number({
         exclusiveMinimum: 0,
         maximum: 100_000,
-        description: 'Most calls per second. 50 when not given; 5000 records to Kafka.',
+        description:
+          'Most calls per second. 50 when not given; 5000 records to Kafka, 2000 rows to Postgres.',
       }),
     ),
     maxConcurrent: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 1000,
-        description: 'Most calls at once. 8 when not given; 500 records to Kafka.',
+        description: 'Most calls at once. 8 when not given; 500 records to Kafka, 500 rows to Postgres.',
       }),
     ),
     disabled: Type.Optional(Type.Boolean({ description: 'Keep what is to be sent, send nothing.' })),
@@ -122,3 +163,8 @@ export const Destination = closed(
   },
 )
 export type DestinationDocument = Static<typeof Destination>
+
+/** Whether it holds the newest of each profile, rather than hearing of every change: a topic, a table. */
+export function holdsState(destination: DestinationDocument): boolean {
+  return destination.kafka !== undefined || destination.postgres !== undefined
+}

@@ -25,6 +25,10 @@ export type FailureCode =
   | 'NOT_AUTHORISED'
   | 'RECORD_TOO_LARGE'
   | 'BROKER_UNAVAILABLE'
+  /** Of a database. */
+  | 'DATABASE_UNAVAILABLE'
+  | 'DATABASE_REFUSED'
+  | 'ROW_REFUSED'
   /** Another instance sends to it now. */
   | 'OWNER_MOVED'
 
@@ -77,6 +81,9 @@ const BY_FAILURE: Readonly<Record<FailureCode, Verdict>> = {
   NOT_AUTHORISED: 'pause',
   RECORD_TOO_LARGE: 'item',
   BROKER_UNAVAILABLE: 'retry',
+  DATABASE_UNAVAILABLE: 'retry',
+  DATABASE_REFUSED: 'pause',
+  ROW_REFUSED: 'item',
   OWNER_MOVED: 'retry',
 }
 

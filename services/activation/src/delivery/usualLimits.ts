@@ -13,6 +13,9 @@ const CALLS_AT_ONCE = 8
 /** Records of a Kafka topic: they go together in a transaction, some tens of milliseconds each. */
 const RECORDS_PER_SECOND = 5_000
 const RECORDS_AT_ONCE = 500
+/** Rows of a table: some hundred together in a statement. */
+const ROWS_PER_SECOND = 2_000
+const ROWS_AT_ONCE = 500
 /** Requests of a recipe under way at once: each holds a whole batch. */
 const BATCHES_AT_ONCE = 2
 
@@ -25,12 +28,14 @@ export function limitsOf(destination: DestinationDocument): Limits {
   return limits
 }
 
-function read({ recipe, kafka, maxPerSecond, maxConcurrent }: DestinationDocument): Limits {
+function read({ recipe, kafka, postgres, maxPerSecond, maxConcurrent }: DestinationDocument): Limits {
   if (kafka)
     return {
       perSecond: maxPerSecond ?? RECORDS_PER_SECOND,
       concurrent: maxConcurrent ?? RECORDS_AT_ONCE,
     }
+  if (postgres)
+    return { perSecond: maxPerSecond ?? ROWS_PER_SECOND, concurrent: maxConcurrent ?? ROWS_AT_ONCE }
   const batch = (recipe && readRecipe(recipe).read?.compiled.batch) ?? 1
   const atOnce = batch > 1 ? BATCHES_AT_ONCE * batch : CALLS_AT_ONCE
   return { perSecond: maxPerSecond ?? CALLS_PER_SECOND * batch, concurrent: maxConcurrent ?? atOnce }

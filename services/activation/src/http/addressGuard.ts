@@ -34,7 +34,7 @@ export function refusal(address: string, allowPrivate: boolean): string | undefi
   const range = parsed.range()
   if (range === 'unicast') return undefined
   if (allowPrivate && PRIVATE_RANGES.has(range)) return undefined
-  const remedy = PRIVATE_RANGES.has(range) ? '; webhook.allowPrivateAddresses: true would allow it' : ''
+  const remedy = PRIVATE_RANGES.has(range) ? '; allowPrivateAddresses: true would allow it' : ''
   return `is ${range}${remedy}`
 }
 
@@ -67,7 +67,7 @@ export function guardedLookup(allowPrivate: boolean, resolver: Resolve = resolve
 }
 
 /** For addresses written as numbers, which sockets never look up. */
-export function literalRefusal(url: URL, allowPrivate: boolean): string | undefined {
-  const host = url.hostname.replace(/^\[|\]$/g, '')
+export function literalRefusal(hostname: string, allowPrivate: boolean): string | undefined {
+  const host = hostname.replace(/^\[|\]$/g, '')
   return ipaddr.isValid(host) ? refusal(host, allowPrivate) : undefined
 }

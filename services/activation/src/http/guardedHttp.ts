@@ -10,8 +10,6 @@ import { Agent, request } from 'undici'
 import { type Answer, type FailureCode, parseRetryAfter } from '../delivery/classify.ts'
 import { guardedLookup, literalRefusal } from './addressGuard.ts'
 
-/** As a Destination document says when it says nothing. */
-export const TIMEOUT_MS = 10_000
 /** A connection that takes longer than this will not be quick in answering either. */
 const MAX_CONNECT_MS = 5_000
 /** An answer is read to its end so that the connection can be used again; a longer one costs its connection. */
@@ -72,7 +70,7 @@ export function createGuardedHttp(clock: () => number): GuardedHttp {
     async call(call) {
       const url = URL.canParse(call.url) ? new URL(call.url) : undefined
       if (!url) return failure('URL_INVALID', 'the destination’s url is not a valid address')
-      const refused = literalRefusal(url, call.allowPrivate)
+      const refused = literalRefusal(url.hostname, call.allowPrivate)
       if (refused !== undefined) return failure('ADDRESS_REFUSED', `the destination’s address ${refused}`)
       const timeout = AbortSignal.timeout(call.timeoutMs)
       try {
@@ -99,7 +97,8 @@ const BY_CODE: readonly (readonly [RegExp, FailureCode, string])[] = [
   [/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/, 'TLS_FAILED', 'its certificate or TLS is not accepted'],
 ]
 
-function failureOf(error: unknown): Answer {
+/** Of a connection that could not be made, or broke. */
+export function failureOf(error: unknown): Answer {
   const codes = [codeOf(error), codeOf((error as { cause?: unknown }).cause)]
   for (const [pattern, code, text] of BY_CODE) {
     const found = codes.find((one) => pattern.test(one))

@@ -1,27 +1,24 @@
 /**
- * Sends deliveries by a recipe: what comes together goes in one request, as many as the service takes.
+ * Sends deliveries by a recipe: what comes together goes in one request (destination/gather.ts), as many as the service
+ * takes.
  *
- *      send ─▶ waiting ──full, or LINGER_MS after the first──▶ request ──▶ each its answer
- *                                                                 └─ refused as items ─▶ halves, again ─▶ …
- *
- * Invariants:
- *  B1. Every item gets the answer of a request that it was part of. Of one person never two are in a request: the
- *      dispatcher has at most one under way.
- *  B2. One item that a service refuses costs none of the others anything: a request that is refused is sent again in
- *      halves, down to the one.
- *  B3. What an item says is data: it is put into templates and never read as one, and reaches neither address nor
+ * Invariant:
+ *  C1. What an item says is data: it is put into templates and never read as one, and reaches neither address nor
  *      headers. Secrets reach nothing but address and headers.
  */
-import { type DestinationDocument, type ReadRecipe, readRecipe } from '@tributary/configuration'
+import {
+  DEFAULT_TIMEOUT_MS,
+  type DestinationDocument,
+  type ReadRecipe,
+  readRecipe,
+} from '@tributary/configuration'
 import type { Delivery } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import { type Json, parseExact } from '@tributary/domain'
-import { type Answer, classify } from '../delivery/classify.ts'
+import type { Answer } from '../delivery/classify.ts'
 import type { Sender } from '../delivery/dispatcher.ts'
-import { type GuardedHttp, TIMEOUT_MS, failure } from '../http/guardedHttp.ts'
+import { type Gathered, gather } from '../destination/gather.ts'
+import { type GuardedHttp, failure } from '../http/guardedHttp.ts'
 import type { RecipeSecrets } from './recipeSecrets.ts'
-
-/** What is due at once is started at once; this also gathers what the next commit brings, and nobody notices it. */
-const LINGER_MS = 20
 
 export interface RecipeSenderOptions {
   readonly secrets: (recipe: ReadRecipe) => RecipeSecrets
@@ -30,17 +27,9 @@ export interface RecipeSenderOptions {
   readonly userAgent: string
 }
 
-interface Waiting {
-  readonly delivery: Delivery
-  readonly signal: AbortSignal
-  readonly answer: (answer: Answer) => void
-}
-
 interface Lane {
-  readonly destination: DestinationDocument
   readonly recipe: ReadRecipe
-  waiting: Waiting[]
-  timer: NodeJS.Timeout | undefined
+  readonly send: Gathered
 }
 
 export function createRecipeSender({ secrets, http, userAgent }: RecipeSenderOptions): Sender {
@@ -52,40 +41,31 @@ export function createRecipeSender({ secrets, http, userAgent }: RecipeSenderOpt
     if (known) return known
     const recipe = destination.recipe && readRecipe(destination.recipe).read
     if (!recipe) return undefined
-    const lane: Lane = { destination, recipe, waiting: [], timer: undefined }
+    const lane: Lane = {
+      recipe,
+      send: gather({
+        most: recipe.compiled.batch,
+        request: (deliveries, signal) =>
+          request(destination, recipe, deliveries, signal).catch((error: unknown) =>
+            failure('URL_INVALID', `the recipe cannot be filled in: ${(error as Error).message}`),
+          ),
+      }),
+    }
     lanes.set(destination, lane)
     return lane
   }
 
-  function flush(lane: Lane): void {
-    clearTimeout(lane.timer)
-    lane.timer = undefined
-    const items = lane.waiting
-    lane.waiting = []
-    void sendItems(lane, items)
-  }
-
-  /** B1, B2. Settles each of them. */
-  async function sendItems(lane: Lane, items: readonly Waiting[]): Promise<void> {
-    const answer = await request(lane, items).catch((error: unknown) =>
-      failure('URL_INVALID', `the recipe cannot be filled in: ${(error as Error).message}`),
-    )
-    const aborted = items.some(({ signal }) => signal.aborted)
-    if (items.length > 1 && !aborted && classify(answer).verdict === 'item') {
-      const middle = Math.ceil(items.length / 2)
-      await sendItems(lane, items.slice(0, middle))
-      await sendItems(lane, items.slice(middle))
-      return
-    }
-    for (const item of items) item.answer(answer)
-  }
-
-  async function request({ destination, recipe }: Lane, items: readonly Waiting[]): Promise<Answer> {
+  async function request(
+    destination: DestinationDocument,
+    recipe: ReadRecipe,
+    deliveries: readonly Delivery[],
+    signal: AbortSignal,
+  ): Promise<Answer> {
     const read = secrets(recipe)
     if ('problem' in read) return failure('URL_INVALID', read.problem.message)
     const { compiled, param } = recipe
     const given = { param, secret: read.secret }
-    const filled = items.map(({ delivery }) => compiled.item(itemOf(delivery), param))
+    const filled = deliveries.map((delivery) => compiled.item(itemOf(delivery), param))
     const answer = await http.call({
       destination: destination.id,
       method: compiled.method,
@@ -93,8 +73,8 @@ export function createRecipeSender({ secrets, http, userAgent }: RecipeSenderOpt
       headers: { 'content-type': 'application/json', 'user-agent': userAgent, ...compiled.headers(given) },
       body: JSON.stringify(compiled.body(filled, param)),
       allowPrivate: destination.recipe?.allowPrivateAddresses === true,
-      timeoutMs: destination.recipe?.timeoutMs ?? TIMEOUT_MS,
-      signal: AbortSignal.any(items.map(({ signal }) => signal)),
+      timeoutMs: destination.recipe?.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      signal,
     })
     const verdict = answer.kind === 'status' ? compiled.answers.get(answer.status) : undefined
     return answer.kind === 'status' && verdict ? { ...answer, verdict } : answer
@@ -110,14 +90,7 @@ export function createRecipeSender({ secrets, http, userAgent }: RecipeSenderOpt
     send(destination, delivery, signal) {
       const lane = laneOf(destination)
       if (!lane) return Promise.resolve(failure('URL_INVALID', 'this version does not know the recipe'))
-      return new Promise((answer) => {
-        lane.waiting.push({ delivery, signal, answer })
-        if (lane.waiting.length >= lane.recipe.compiled.batch) flush(lane)
-        else
-          lane.timer ??= setTimeout(() => {
-            flush(lane)
-          }, LINGER_MS)
-      })
+      return lane.send(delivery, signal)
     },
   }
 }

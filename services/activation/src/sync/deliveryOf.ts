@@ -1,6 +1,11 @@
 /** One change on its way to one destination. Pure: the same change under the same mapping is the same delivery. */
 import { createHash } from 'node:crypto'
-import type { DestinationDocument, SyncDocument, WorkspaceConfiguration } from '@tributary/configuration'
+import {
+  type DestinationDocument,
+  type SyncDocument,
+  type WorkspaceConfiguration,
+  holdsState,
+} from '@tributary/configuration'
 import type { Delivery } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import type { Change } from './change.ts'
 import { missingConsent } from './consent.ts'
@@ -54,7 +59,7 @@ function contentOf(
   view: ProfileView | undefined,
   { workspace, destination, purpose }: Circumstances,
 ): { readonly body: string; readonly isSent: boolean } {
-  if (destination?.kafka === undefined)
+  if (!destination || !holdsState(destination))
     return purpose === undefined
       ? { body: bodyOf(sync, change, view), isSent: true }
       : { body: '', isSent: false }

@@ -1,6 +1,6 @@
 /**
- * What a sync keeps in a Kafka topic for one subscriber: per profile the newest record, of the chosen fields and nothing
- * else. Pure.
+ * What a sync keeps in a Kafka topic for one subscriber, or in a table: per profile the newest record, of the chosen fields
+ * and nothing else. Pure.
  *
  * | change                                                        | record                               |
  * |---------------------------------------------------------------|--------------------------------------|
@@ -26,7 +26,7 @@ export function projectionOf(sync: SyncDocument, change: Change, view: ProfileVi
 }
 
 /**
- * Whether a topic is about a change: also about the end of a profile that is in it, and about a consent to its purposes
+ * Whether a topic or table is about a change: also about the end of a profile that is in it, and about a consent to its purposes
  * that is given or taken back, whatever else the sync asks for.
  */
 export function concernsProjection(

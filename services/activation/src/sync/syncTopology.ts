@@ -18,7 +18,7 @@
  *      retention) is sent with what is known.
  *  Y4. The same records give the same deliveries with the same ids: no clock, no randomness.
  */
-import type { SyncDocument, WorkspaceConfiguration } from '@tributary/configuration'
+import { type SyncDocument, type WorkspaceConfiguration, holdsState } from '@tributary/configuration'
 import { KEY_SEPARATOR, topics } from '@tributary/contracts'
 import { DeliveryRecord } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import type { Input, Processor, StepContext, TableSpec, Topology } from '@tributary/stream-runtime'
@@ -209,5 +209,9 @@ function isConcerned(
 ): boolean {
   if (wants(sync, change)) return true
   const destination = workspace.destinations.get(sync.to)
-  return destination?.kafka !== undefined && concernsProjection(sync, destination, change, view)
+  return (
+    destination !== undefined &&
+    holdsState(destination) &&
+    concernsProjection(sync, destination, change, view)
+  )
 }

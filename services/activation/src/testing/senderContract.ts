@@ -10,6 +10,7 @@
  */
 import { expect, test } from '@jest/globals'
 import type { DestinationDocument } from '@tributary/configuration'
+import { versionOf } from '@tributary/contracts'
 import { type Classified, classify } from '../delivery/classify.ts'
 import type { Sender } from '../delivery/dispatcher.ts'
 import { delivery } from './deliveries.ts'
@@ -25,9 +26,11 @@ export interface SenderWorld {
 }
 
 export function senderContract(name: string, world: () => SenderWorld): void {
+  let sent = 0
+
   async function send(id: string, profileId: string): Promise<Classified> {
     const { sender, destination } = world()
-    const item = delivery(id, { profileId, body: bodyOf(id, profileId) })
+    const item = delivery(id, { profileId, version: versionOf(1, ++sent), body: bodyOf(id, profileId) })
     return classify(await sender.send(destination, item, new AbortController().signal))
   }
   const bodyOf = (id: string, profileId: string) =>

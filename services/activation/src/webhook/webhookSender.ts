@@ -1,6 +1,7 @@
 /** Sends one delivery to one webhook, signed as Standard Webhooks describes. */
+import { DEFAULT_TIMEOUT_MS } from '@tributary/configuration'
 import type { Sender } from '../delivery/dispatcher.ts'
-import { TIMEOUT_MS, createGuardedHttp, failure } from '../http/guardedHttp.ts'
+import { createGuardedHttp, failure } from '../http/guardedHttp.ts'
 import { signedHeaders } from './signature.ts'
 import type { WebhookSecrets } from './webhookSecret.ts'
 
@@ -36,7 +37,7 @@ export function createWebhookSender(options: {
         },
         body: delivery.body,
         allowPrivate: webhook.allowPrivateAddresses === true,
-        timeoutMs: webhook.timeoutMs ?? TIMEOUT_MS,
+        timeoutMs: webhook.timeoutMs ?? DEFAULT_TIMEOUT_MS,
         signal,
       })
     },
