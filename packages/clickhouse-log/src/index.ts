@@ -1,4 +1,5 @@
 export { type ClickHouse, type ClickHouseConnection, connectClickHouse } from './clickHouse.ts'
+export { recordActiveEpoch } from './recordActiveEpoch.ts'
 export {
   type AnchoredEvent,
   type AnchoredEvents,
@@ -6,7 +7,7 @@ export {
   createAnchoredEvents,
 } from './read/anchoredEvents.ts'
 export { type MemberComparison, type MemberDifference, compareMembers } from './audience/compareMembers.ts'
-export { type AudienceWorld, audienceSql } from './audience/audienceSql.ts'
+export { type AudienceWorld, membersSql } from './audience/audienceSql.ts'
 export { readDeliveryStory, type DeliveryStory, type StoredOutcome } from './read/deliveryStory.ts'
 export { type FoldedEvent, type FoldedEvents, createFoldedEvents } from './read/foldedEvents.ts'
 export {
@@ -22,6 +23,7 @@ export {
   type StoredPartition,
   createStoredEvents,
 } from './read/storedEvents.ts'
+export { type People, type PeopleAsked, type PersonRow, createPeople } from './read/people.ts'
 export * from './read/messageTrace.ts'
 export { type RedriveLog, createRedriveLog } from './read/redriveLog.ts'
 export { type MigrateOptions, type MigrationReport, checkMigrations, migrate } from './migrate/migrate.ts'
@@ -35,5 +37,6 @@ export {
   startLogWriters,
 } from './writer/startLogWriters.ts'
 export { type AuditOptions, audit } from './audit/audit.ts'
+export { type UnstoredOptions, countUnstored, noteEnds } from './audit/unstored.ts'
 export type { AuditReport, Finding, Folding, ProfileTotals } from './audit/judge.ts'
 export { formatReport, ledgerLine } from './audit/formatReport.ts'

@@ -45,6 +45,8 @@ export interface ProfileInstallation {
   readonly kafka: Kafka
   /** Of topics and groups. */
   readonly prefix: string
+  /** Of the services and the command. */
+  readonly settings: Readonly<Record<string, string>>
   readonly clickhouse: ClickHouse
   readonly hash: (type: string, version: number, value: string) => string
   apply(documents: readonly { readonly kind: string; readonly id: string }[]): Promise<void>
@@ -94,6 +96,21 @@ export async function openProfileInstallation(
       throw error
     },
   })
+  const settings = {
+    KAFKA_BROKERS: testStack().brokers,
+    KAFKA_REPLICATION_FACTOR: '1',
+    KAFKA_MIN_ISR: '1',
+    TOPIC_PREFIX: prefix,
+    GROUP_PREFIX: prefix,
+    CLICKHOUSE_URL: testStack().clickhouseUrl,
+    CLICKHOUSE_DATABASE: database.clickhouse.database,
+    HOST: '127.0.0.1',
+    WORKSPACE_KEY_FILE: secrets.workspaceKey,
+    GRPC_TOKEN_FILE: secrets.grpcToken,
+    IDENTIFIER_PARTITIONS: String(partitions.identifier),
+    PROFILE_PARTITIONS: String(partitions.profile),
+    DELIVERY_PARTITIONS: String(partitions.delivery),
+  }
   const processes: ServiceProcess[] = []
   const clients = new Map<number, ProfileServiceClient>()
   let held: Revision | undefined
@@ -109,6 +126,7 @@ export async function openProfileInstallation(
   return {
     kafka,
     prefix,
+    settings,
     clickhouse: database.clickhouse,
     hash,
     metadata,
@@ -156,21 +174,7 @@ export async function openProfileInstallation(
         instance: `${service}-${processes.length}`,
         dataDir,
         logsDir: join(dataDir, 'logs'),
-        settings: {
-          KAFKA_BROKERS: testStack().brokers,
-          KAFKA_REPLICATION_FACTOR: '1',
-          KAFKA_MIN_ISR: '1',
-          TOPIC_PREFIX: prefix,
-          GROUP_PREFIX: prefix,
-          CLICKHOUSE_URL: testStack().clickhouseUrl,
-          CLICKHOUSE_DATABASE: database.clickhouse.database,
-          HOST: '127.0.0.1',
-          WORKSPACE_KEY_FILE: secrets.workspaceKey,
-          GRPC_TOKEN_FILE: secrets.grpcToken,
-          IDENTIFIER_PARTITIONS: String(partitions.identifier),
-          PROFILE_PARTITIONS: String(partitions.profile),
-          DELIVERY_PARTITIONS: String(partitions.delivery),
-        },
+        settings,
       })
       processes.push(started)
       return started

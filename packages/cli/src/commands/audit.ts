@@ -6,6 +6,7 @@ import {
   type GetTotalsResponse,
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { createKafka } from '@tributary/kafka'
+import { auditProfiles, profilesText } from '../audit/auditProfiles.ts'
 import { documentsInForce } from '../configurationAccess.ts'
 import { findService, kafkaTarget, type ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
@@ -18,12 +19,15 @@ import { compareAudiences, differs, membershipsText } from './audiencePreview.ts
 
 /** Profiles named of each audience that differs. */
 const SAMPLES = 5
+/** Profiles folded anew when nothing is said: some seconds, and over the nights all of them. */
+const PROFILES = 1_000
 
 interface Flags extends ConnectionFlags {
   readonly json?: true
   readonly logOnly?: true
   readonly address?: string
   readonly hours?: number
+  readonly profiles?: number | 'all' | true
 }
 
 export function auditCommand(
@@ -36,6 +40,11 @@ export function auditCommand(
     .command('audit')
     .description('whether the ledger balances: every input in the event log once, and folded or skipped')
     .option('--hours <number>', 'also by hour, for so many hours back', wholeNumber)
+    .option(
+      '--profiles [number]',
+      `also fold about so many profiles anew from the log and compare; "all" for every one (${PROFILES} when not given)`,
+      numberOrAll,
+    )
     .option('--log-only', 'ask neither Kafka nor the profile-store')
     .option('--address <host:port>', 'address of the profile-store (or PROFILE_STORE_GRPC)')
     .action(async (flags: Flags) => done(await runAudit(context, flags, open)))
@@ -43,6 +52,10 @@ export function auditCommand(
 }
 
 async function runAudit(context: Context, flags: Flags, open: OpenDoor): Promise<ExitCode> {
+  if (flags.logOnly && flags.profiles !== undefined)
+    throw new CommandError(
+      '--profiles asks Kafka and the profile-store, which --log-only does not: give one of them',
+    )
   const kafka = flags.logOnly ? undefined : kafkaTarget(context, flags)
   const totals = flags.logOnly ? undefined : await askTotals(context, flags.address)
   return withEventLog(context, flags, async (clickhouse) => {
@@ -59,13 +72,31 @@ async function runAudit(context: Context, flags: Flags, open: OpenDoor): Promise
     const memberships = kafka
       ? await compareAudiences(clickhouse, context, await documentsInForce(context, flags, open), SAMPLES)
       : []
-    if (flags.json) context.out(JSON.stringify({ ...reportJson(report), memberships }, null, 2))
+    const profiles =
+      flags.profiles === undefined
+        ? undefined
+        : await auditProfiles(context, clickhouse, flags, open, limitOf(flags.profiles))
+    if (flags.json)
+      context.out(
+        JSON.stringify({ ...reportJson(report), memberships, ...(profiles && { profiles }) }, null, 2),
+      )
     else {
+      if (profiles) context.out(`${profilesText(profiles)}\n`)
       if (memberships.length > 0) context.out(`${membershipsText(memberships)}\n`)
       context.out(formatReport(report))
     }
-    return report.balanced && !memberships.some(differs) ? 0 : 2
+    const isFound = memberships.some(differs) || (profiles?.differing.length ?? 0) > 0
+    return report.balanced && !isFound ? 0 : 2
   })
+}
+
+const limitOf = (given: NonNullable<Flags['profiles']>): number | undefined => {
+  if (given === 'all') return undefined
+  return given === true ? PROFILES : given
+}
+
+function numberOrAll(text: string): number | 'all' {
+  return text === 'all' ? 'all' : wholeNumber(text)
 }
 
 /** Undefined, with a line that says why, when the profiles cannot be asked: the log alone is then judged. */

@@ -9,6 +9,7 @@
  *      counts, a second TAKE_OVER is only answered.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { recordActiveEpoch } from '@tributary/clickhouse-log'
 import { topics } from '@tributary/contracts'
 import { Layout } from '@tributary/contracts/generated/tributary/config/v1/layout'
 import { ControlStep, JobRecord } from '@tributary/contracts/generated/tributary/job/v1/control'
@@ -24,7 +25,7 @@ const LOOK_EVERY_MS = 500
 const LAST_OFFSETS = 1_000
 
 export async function handOver(world: RebuildWorld, told: ToldPublished): Promise<void> {
-  const { producer, target, to, say } = world
+  const { producer, clickhouse, target, to, say } = world
   const layout = Layout.encode({
     epoch: to,
     identifierPartitions: target.counts.identifier,
@@ -33,6 +34,7 @@ export async function handOver(world: RebuildWorld, told: ToldPublished): Promis
   await producer.send([
     { topic: nameIn(world, to, topics.layout), partition: 0, key: 'active', value: layout },
   ])
+  await recordActiveEpoch(clickhouse, to)
   say(`layout epoch ${to} is active`)
   await fence(world)
   await tellPublished(world, told)

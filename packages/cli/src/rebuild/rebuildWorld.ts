@@ -20,11 +20,11 @@ export interface RebuildWorld {
   readonly interrupted: AbortSignal
 }
 
-export function nameIn(world: RebuildWorld, epoch: number, topic: TopicSpec): string {
+export function nameIn(world: Pick<RebuildWorld, 'target'>, epoch: number, topic: TopicSpec): string {
   return topicName({ prefix: world.target.topicPrefix, epoch }, topic)
 }
 
 /** Ends a step when somebody pressed Ctrl-C; every step can be begun again. */
-export function goOn({ interrupted }: RebuildWorld): void {
+export function goOn({ interrupted }: Pick<RebuildWorld, 'interrupted'>): void {
   interrupted.throwIfAborted()
 }

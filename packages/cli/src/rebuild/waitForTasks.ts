@@ -1,5 +1,5 @@
 /**
- * Waits until everything that was in the events topic of the new epoch has gone through: each stage's inputs, up to the
+ * Waits until everything that was in the events topic of an epoch has gone through: each stage's inputs, up to the
  * end they had when the stage before had read its own.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -21,10 +21,10 @@ const stages: readonly { readonly task: string; readonly service: string; readon
   { task: 'profile', service: 'profile-store', topic: topics.profileParts },
 ]
 
-export async function waitForTasks(
-  world: RebuildWorld,
-  jobs: Pick<JobReader, 'read' | 'all'>,
-): Promise<void> {
+/** `to`: the layout epoch whose tasks are meant. */
+export type TaskWorld = Pick<RebuildWorld, 'admin' | 'target' | 'to' | 'now' | 'say' | 'interrupted'>
+
+export async function waitForTasks(world: TaskWorld, jobs: Pick<JobReader, 'read' | 'all'>): Promise<void> {
   for (const stage of stages) await waitForStage(world, stage)
   await waitForJobs(world, jobs)
   // What a back-fill or a definition changed in the meantime.
@@ -32,7 +32,7 @@ export async function waitForTasks(
 }
 
 async function waitForStage(
-  world: RebuildWorld,
+  world: TaskWorld,
   { task, service, topic }: (typeof stages)[number],
 ): Promise<void> {
   const { admin, target, to, now, say } = world
@@ -60,7 +60,7 @@ async function waitForStage(
   }
 }
 
-async function waitForJobs(world: RebuildWorld, jobs: Pick<JobReader, 'read' | 'all'>): Promise<void> {
+async function waitForJobs(world: TaskWorld, jobs: Pick<JobReader, 'read' | 'all'>): Promise<void> {
   let said = ''
   for (;;) {
     await jobs.read()

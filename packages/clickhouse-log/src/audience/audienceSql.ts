@@ -30,10 +30,10 @@ export interface AudienceWorld {
   readonly nowMs: number
 }
 
-/** A query of the ids of the profiles in the audience, in column `profile_id`. */
-export function audienceSql(
+/** A query of the members of several audiences, in columns `profile_id` and `audience`: one look at the log for all. */
+export function membersSql(
   clickhouse: ClickHouse,
-  audience: CompiledAudience,
+  audiences: ReadonlyMap<string, CompiledAudience>,
   world: AudienceWorld,
 ): string {
   const columns = new Map<string, string>()
@@ -43,10 +43,14 @@ export function audienceSql(
     columns.set(expression, known)
     return `events.${known}`
   }
-  const where = nodeSql(audience, audience.root, { ...world, column, within: new Set() })
+  const members = [...audiences].map(
+    ([id, audience]) =>
+      `(${nodeSql(audience, audience.root, { ...world, column, within: new Set() })}, ${quoteText(id)})`,
+  )
   const counted = [...columns].map(([expression, name]) => `, ${expression} AS ${name}`).join('')
   const { database } = clickhouse
-  return `SELECT people.profile_id AS profile_id
+  return `SELECT people.profile_id AS profile_id,
+  arrayJoin(arrayFilter(one -> one.1, [${members.join(', ')}])).2 AS audience
 FROM (
   SELECT profile_id, CAST((groupArray(path), groupArray(raw)), 'Map(String, String)') AS state FROM (
     SELECT profile_id, path, argMax(JSONExtractRaw(value, 'after', path), version) AS raw
@@ -66,8 +70,7 @@ LEFT JOIN (
       if(payload = '', raw, payload) AS body
     FROM ${database}.attributed_events
   ) GROUP BY profile_id
-) AS events ON events.profile_id = people.profile_id
-WHERE ${where}`
+) AS events ON events.profile_id = people.profile_id`
 }
 
 interface Scope extends AudienceWorld {

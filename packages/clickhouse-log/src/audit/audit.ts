@@ -1,6 +1,6 @@
 /** The audit: measures, asks Kafka where the writers stand, and judges. Reads only. */
 import { placeTopic } from '@tributary/contracts'
-import { type Kafka, type KafkaAdmin, KafkaFault, createAdmin, readTopic } from '@tributary/kafka'
+import { type Kafka, type KafkaAdmin, createAdmin } from '@tributary/kafka'
 import type { ClickHouse } from '../clickHouse.ts'
 import { logTables } from '../rows/logTables.ts'
 import { readCommitted } from '../writer/range.ts'
@@ -9,6 +9,7 @@ import type { PartitionFigures } from './figures.ts'
 import { type AuditReport, type ProfileTotals, judge } from './judge.ts'
 import { measure } from './measure.ts'
 import { measureHours } from './measureHours.ts'
+import { endsOf, recordsBetween } from './unstored.ts'
 
 export interface AuditOptions {
   readonly clickhouse: ClickHouse
@@ -77,32 +78,6 @@ async function withPositions(
     }
   }
   return all
-}
-
-/** Up to so many offsets are read to see whether they hold records or only markers; more are taken for records. */
-const READ_TO_COUNT = 10_000
-
-async function recordsBetween(
-  kafka: Kafka,
-  topic: string,
-  partition: number,
-  from: number,
-  until: number,
-): Promise<number> {
-  if (until - from > READ_TO_COUNT) return until - from
-  let count = 0
-  for await (const { records } of readTopic(kafka, { topic, partition, from, until })) count += records.length
-  return count
-}
-
-/** Empty when the topic does not exist (any more): the log may outlive it. */
-async function endsOf(admin: KafkaAdmin, topic: string) {
-  try {
-    return await admin.offsets(topic)
-  } catch (error) {
-    if (error instanceof KafkaFault && error.code === 'topic-missing') return []
-    throw error
-  }
 }
 
 function nothing(topic: string, partition: number): PartitionFigures {

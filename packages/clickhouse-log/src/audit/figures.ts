@@ -91,8 +91,21 @@ export interface FoldingFigures {
   readonly foldable: number
   /** Between the first and the last event, ms: deduplication remembers seven days. */
   readonly spanMs: number
-  /** Control records by which events of blocked anchors were filed again. */
-  readonly filings: number
+  /** Events that are filed under another identifier than they were accepted under; none: nothing was ever blocked. */
+  readonly filings?: FilingFigures
+}
+
+/** Of the events, not skipped or skipped as blocked, whose anchor is blocked. */
+export interface FilingFigures {
+  /** All their identifiers are blocked: they count nowhere. */
+  readonly nowhere: number
+  /** Their message counts already under the identifier they are filed under. */
+  readonly twice: number
+  /**
+   * With an identifier that was erased, of anchors that are blocked or were once: whether one of them was folded, and
+   * erased with it or left out of a later filing, the log cannot say.
+   */
+  readonly unsure: number
 }
 
 export interface EventPlace {

@@ -47,7 +47,6 @@ const good: Figures = {
     skippedUnknown: [],
     foldable: 90,
     spanMs: 1000,
-    filings: 0,
   },
   versions: [{ partition: 0, changes: 40, numbers: 40, last: 40, missing: [], doubled: [] }],
   deliveries: [
@@ -78,10 +77,32 @@ test('a ledger that balances says so in one line', () => {
   )
 })
 
-test('events of blocked anchors that were filed again are in no sum of folded and skipped', () => {
-  const filed = { ...good, folding: { ...good.folding, filings: 3 } }
-  expect(judge(filed, { ...totals, events: 95 }).balanced).toBe(true)
-  expect(judge(good, { ...totals, events: 95 }).balanced).toBe(false)
+test('an event of a blocked anchor counts under another identifier, once with its copies, or nowhere', () => {
+  // 12 were skipped as blocked, 8 came before the block: of the 20 one carries nothing else, two are copies.
+  const folding = {
+    ...good.folding,
+    skipped: { ...good.folding.skipped, blocked: 12 },
+    filings: { nowhere: 1, twice: 2, unsure: 0 },
+    foldable: 87,
+  }
+  const report = judge({ ...good, folding }, { ...totals, events: 87 })
+  expect(report.findings).toEqual([])
+  expect(ledgerLine(report)).toContain(
+    'folded 87 + skipped 9 (duplicate 5, no identifier 1, blocked 1, filed twice 2)',
+  )
+  for (const [events, text] of [
+    [86, '1 are on their way or lost'],
+    [88, '1 too many'],
+  ] as const)
+    expect(judge({ ...good, folding }, { ...totals, events }).findings).toMatchObject([
+      { rule: 'L5', message: expect.stringContaining(text) },
+    ])
+})
+
+test('where an identifier of blocked events was erased, no more of them may be missing than carry it', () => {
+  const folding = { ...good.folding, filings: { nowhere: 0, twice: 0, unsure: 3 } }
+  const of = (events: number) => judge({ ...good, folding }, { ...totals, events, erased: 1 }).balanced
+  expect([85, 86, 92, 93].map(of)).toEqual([false, true, true, false])
 })
 
 test('what was folded and erased since is in the books', () => {

@@ -6,11 +6,12 @@
  *  L2. Rows and known gaps account for every offset of every partition, from the first to where the writer stands.
  *  L3. Stamps count 1, 2, 3 … per epoch, writer, topic and partition; versions n per partition of the profiles.
  *  L4. No offset, stamp or n has two rows.
- *  L5. events = folded + skipped, when quiescent; what is skipped is in the log, and skipped once.
+ *  L5. events = folded + skipped, when quiescent; what is skipped is in the log, and skipped once. An event whose anchor is
+ *      blocked counts under the next of its identifiers, once with its copies.
  *  L6. deliveries = delivered + pending + dead + filtered; each delivery once, delivered once.
  */
 import { topics } from '@tributary/contracts'
-import type { EventPlace, Figures, PartitionFigures } from './figures.ts'
+import type { EventPlace, Figures, FoldingFigures, PartitionFigures } from './figures.ts'
 import { type OffsetRange, rangeText } from './offsetRange.ts'
 
 /** What the profiles say of themselves: the other side of L5. Summed over all partitions. */
@@ -289,7 +290,8 @@ function judgeSkips({ folding }: Figures): Finding[] {
 }
 
 function foldingOf({ folding }: Figures, totals: ProfileTotals | undefined): Folding {
-  const skipped = Object.values(folding.skipped).reduce((sum, count) => sum + count, 0)
+  const reasons = reasonsOf(folding)
+  const skipped = Object.values(reasons).reduce((sum, count) => sum + count, 0)
   const folded = totals?.events ?? folding.foldable
   const erased = totals?.erased ?? 0
   return {
@@ -299,22 +301,27 @@ function foldingOf({ folding }: Figures, totals: ProfileTotals | undefined): Fol
     foldedBy: totals === undefined ? 'log' : 'profiles',
     erased,
     skipped,
-    reasons: folding.skipped,
+    reasons,
     controls: folding.controls,
     inFlight: folding.events - folded - erased - skipped,
   }
+}
+
+/** What was skipped as blocked is filed under another identifier: it counts there, unless its message does already. */
+function reasonsOf({ skipped, filings }: FoldingFigures): Readonly<Record<string, number>> {
+  if (filings === undefined) return skipped
+  return { ...skipped, blocked: filings.nowhere, filed_twice: filings.twice }
 }
 
 function judgeFolding(folding: Folding, figures: Figures): Finding[] {
   const { events, folded, erased, skipped, foldedBy, inFlight } = folding
   const findings: Finding[] = []
   // An erasure takes folded events out of the profiles, and deduplication forgets: then the log alone cannot tell.
-  const removed = erased + (folding.reasons['erased'] ?? 0) + (folding.reasons['blocked'] ?? 0)
+  const { filings } = figures.folding
+  const blocked = filings === undefined ? (folding.reasons['blocked'] ?? 0) : 0
+  const removed = erased + (folding.reasons['erased'] ?? 0) + blocked
   const tellable = removed === 0 && figures.folding.spanMs < DEDUPLICATION_MS
-  // What is filed again under another anchor counts there, or not at all when that has a copy or there is none: the fragment
-  // tasks take care of it, and these sums cannot.
-  if (figures.folding.filings > 0) return findings
-  if (inFlight !== 0 && (foldedBy === 'profiles' || tellable)) {
+  if (Math.abs(inFlight) > (filings?.unsure ?? 0) && (foldedBy === 'profiles' || tellable)) {
     const by = foldedBy === 'profiles' ? 'folded into profiles' : 'to be folded by the log'
     const rest = inFlight > 0 ? `${inFlight} are on their way or lost` : `${-inFlight} too many`
     findings.push({

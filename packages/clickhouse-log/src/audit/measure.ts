@@ -12,6 +12,7 @@ import type {
   TwoAnchors,
   VersionFigures,
 } from './figures.ts'
+import { measureFilings } from './measureFilings.ts'
 import { measureNumbers } from './measureNumbers.ts'
 
 /** How many places are named per finding: enough to look, and a report that can be read. */
@@ -196,12 +197,9 @@ async function measureFolding(clickhouse: ClickHouse, epoch: number): Promise<Fo
   const topic = placeTopic(epoch, topics.events)
   const events = `(SELECT * FROM ${clickhouse.table('events')} WHERE topic = {topic:String})`
   const skipped = `(SELECT * FROM ${clickhouse.table('skipped')} WHERE event_topic = {topic:String})`
-  const [totals] = await clickhouse.query<
-    Row<'events' | 'copied' | 'controls' | 'foldable' | 'span' | 'filings'>
-  >(
+  const [totals] = await clickhouse.query<Row<'events' | 'copied' | 'controls' | 'foldable' | 'span'>>(
     `SELECT countIf(record != 'control') AS events, countIf(record = 'copy') AS copied,
       countIf(record = 'control') AS controls,
-      countIf(record = 'control' AND JSONExtractString(control, 'step') = 'CONTROL_STEP_REFILE') AS filings,
       uniqExactIf((source, message_id, anchor), record != 'control' AND notEmpty(identifier_ids)) AS foldable,
       if(count() = 0, 0, dateDiff('millisecond', min(appended), max(appended))) AS span
     FROM ${events}`,
@@ -225,6 +223,7 @@ async function measureFolding(clickhouse: ClickHouse, epoch: number): Promise<Fo
     ORDER BY partition, at LIMIT ${NAMED_PLACES}`,
     { topic },
   )
+  const filed = await measureFilings(clickhouse, topic)
   const place = (row: Row<'partition' | 'at'>) => ({
     partition: Number(row.partition),
     offset: Number(row.at),
@@ -237,9 +236,9 @@ async function measureFolding(clickhouse: ClickHouse, epoch: number): Promise<Fo
     skipped: Object.fromEntries(reasons.map((row) => [row.reason, Number(row.events)])),
     skippedTwice: twice.map(place),
     skippedUnknown: unknown.map(place),
-    foldable: Number(totals?.foldable ?? 0),
+    foldable: Number(filed?.foldable ?? totals?.foldable ?? 0),
     spanMs: Number(totals?.span ?? 0),
-    filings: Number(totals?.filings ?? 0),
+    ...(filed && { filings: filed.filings }),
   }
 }
 

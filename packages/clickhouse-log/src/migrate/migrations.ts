@@ -1,5 +1,6 @@
 /**
- * The migration files: `0001_events.sql`, numbered without a gap, never changed once applied anywhere.
+ * The migration files: `0001_events.sql`, each number once, never changed once applied anywhere. They do not build on each
+ * other's data, so one that comes to a database after a higher one is applied all the same.
  *
  * Macros in double braces make the same files fit one server and a cluster:
  *   {{database}}       the database, quoted
@@ -54,13 +55,13 @@ export function readMigrations(folder: string = migrationsFolder): Migration[] {
   const files = readdirSync(folder)
     .filter((file) => file.endsWith('.sql'))
     .sort()
-  return files.map((file, index) => {
+  let last = 0
+  return files.map((file) => {
     const match = /^(\d{4})_[a-z0-9_]+\.sql$/.exec(file)
-    const version = index + 1
-    if (!match || Number(match[1]) !== version) {
-      const expected = String(version).padStart(4, '0')
-      throw new Error(`${join(folder, file)}: expected ${expected}_<words>.sql; versions have no gap`)
-    }
+    const version = Number(match?.[1])
+    if (!match || version === last)
+      throw new Error(`${join(folder, file)}: expected <4 digits>_<words>.sql, each number once`)
+    last = version
     const sql = readFileSync(join(folder, file), 'utf8')
     const checksum = createHash('sha256').update(sql).digest('hex')
     return { version, name: file.slice(0, -'.sql'.length), checksum, sql }

@@ -2,14 +2,15 @@
 import { splitStatements } from './splitStatements.ts'
 
 const TABLE = /CREATE TABLE IF NOT EXISTS \{\{database\}\}\.(\w+)/
-const VIEW = /CREATE VIEW IF NOT EXISTS /
+const VIEW = /CREATE (OR REPLACE VIEW|VIEW IF NOT EXISTS) /
+const INSERT = /INSERT INTO /
 const COLUMN = /^ {2}`?(\w+)`? (.+?) (?:DEFAULT .+? )?COMMENT '((?:[^'\\]|\\.|'')*)'/
 
 export function tableReference(migrations: readonly { readonly sql: string }[]): string {
   const sections = migrations.flatMap(({ sql }) =>
     splitStatements(sql).flatMap((statement) => {
       // Views are described by hand, with the questions they answer.
-      if (VIEW.test(statement)) return []
+      if (VIEW.test(statement) || INSERT.test(statement)) return []
       const table = TABLE.exec(statement)?.[1]
       if (table === undefined)
         throw new Error(`a statement that creates no table and no view: ${statement.slice(0, 80)}`)

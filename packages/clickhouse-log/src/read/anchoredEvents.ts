@@ -4,7 +4,9 @@
  *  A1. What was skipped (duplicates, conflicts) is not there: the profile does not count it either.
  *     Only the skips of the events of a page are looked for, in the partitions these lie in: a task skips into the
  *     partition it reads. What is missing to a full page then is read on.
- *  A2. Pages go by (time, partition, offset): new events and late ones neither repeat nor hide what comes after a page.
+ *  A2. An event whose anchor is blocked is there under the identifier it is filed under, once with its copies, as
+ *     attributed_events has it.
+ *  A3. Pages go by (time, partition, offset): new events and late ones neither repeat nor hide what comes after a page.
  */
 import { placeTopic, topics } from '@tributary/contracts'
 import { type ClickHouse } from '../clickHouse.ts'
@@ -57,26 +59,35 @@ interface Row {
 export function createAnchoredEvents(clickhouse: ClickHouse, epoch: number): AnchoredEvents {
   const events = clickhouse.table('events')
   const skipped = clickhouse.table('skipped')
+  const topic = placeTopic(epoch, topics.events)
 
   async function page(
-    anchors: readonly string[],
+    { anchors, blocked }: { readonly anchors: readonly string[]; readonly blocked: readonly string[] },
     after: EventPlace | undefined,
     limit: number,
   ): Promise<Row[]> {
     const place = after ?? { timeMs: 0, partition: 0, offset: 0 }
+    // A2. Every event carries its anchor, so one index finds those of both kinds.
+    const filedUnder =
+      blocked.length === 0
+        ? 'anchor'
+        : `arrayFirst(id -> NOT has({blocked:Array(String)}, id), identifier_ids)`
+    const carries = blocked.length === 0 ? '' : ' AND hasAny(identifier_ids, {anchors:Array(String)})'
     return clickhouse.query<Row>(
       `WITH found AS (
         SELECT partition, \`offset\` AS at, source, type, name, message_id, toUnixTimestamp64Milli(time) AS ms,
           toUnixTimestamp64Milli(received) AS received_ms, identifier_types AS types, identifier_values AS ids,
           base64Encode(if(payload = '', raw, payload)) AS body
         FROM ${events}
-        WHERE topic = {topic:String} AND record != 'control' AND has({anchors:Array(String)}, anchor)
+        WHERE topic = {topic:String} AND record != 'control'${carries}
+          AND has({anchors:Array(String)}, ${filedUnder})
           AND ({first:Bool} OR (ms, partition, at) < ({ms:Int64}, {partition:UInt32}, {at:UInt64}))
       )
       SELECT * FROM found ORDER BY ms DESC, partition DESC, at DESC LIMIT {limit:UInt32}`,
       {
-        topic: placeTopic(epoch, topics.events),
+        topic,
         anchors: [...anchors],
+        blocked: [...blocked],
         first: after === undefined,
         ms: place.timeMs,
         partition: place.partition,
@@ -86,16 +97,36 @@ export function createAnchoredEvents(clickhouse: ClickHouse, epoch: number): Anc
     )
   }
 
-  /** Places of those that were skipped. */
+  /** Identifiers whose events are filed under the next one. */
+  async function blockedAnchors(): Promise<string[]> {
+    const found = await clickhouse.query<{ id: string }>(
+      `SELECT identifier_id AS id FROM ${clickhouse.table('filed_anchors')} WHERE topic = {topic:String} AND blocked`,
+      { topic },
+    )
+    return found.map(({ id }) => id)
+  }
+
+  /** A2: places of those whose message counts already. */
+  async function copiesAmong(rows: readonly Row[], blocked: readonly string[]): Promise<string[]> {
+    if (blocked.length === 0 || rows.length === 0) return []
+    const found = await clickhouse.query<{ partition: number; at: string }>(
+      `SELECT partition, \`offset\` AS at FROM ${clickhouse.table('moved_events')}
+      WHERE topic = {topic:String} AND NOT counts AND has({messages:Array(String)}, message_id)`,
+      { topic, messages: rows.map(({ message_id }) => message_id) },
+    )
+    return found.map(({ partition, at }) => `${partition}/${at}`)
+  }
+
+  /** Places of those that were skipped; what was skipped as blocked is filed. */
   async function skipsAmong(rows: readonly Row[]): Promise<Set<string>> {
     const found = await clickhouse.query<{ event_partition: number; event_offset: string }>(
       `SELECT event_partition, event_offset FROM ${skipped}
       WHERE topic = {topic:String} AND has({partitions:Array(UInt32)}, partition)
-        AND event_topic = {events:String} AND has({offsets:Array(UInt64)}, event_offset)`,
+        AND event_topic = {events:String} AND has({offsets:Array(UInt64)}, event_offset) AND reason != 'blocked'`,
       {
         topic: placeTopic(epoch, topics.skipped),
         partitions: [...new Set(rows.map((row) => row.partition))],
-        events: placeTopic(epoch, topics.events),
+        events: topic,
         offsets: rows.map(({ at }) => Number(at)),
       },
     )
@@ -105,11 +136,12 @@ export function createAnchoredEvents(clickhouse: ClickHouse, epoch: number): Anc
   return {
     async read({ anchors, limit, after }) {
       const found: AnchoredEvent[] = []
+      const blocked = await blockedAnchors()
       let place = after
       for (;;) {
-        const rows = await page(anchors, place, limit)
+        const rows = await page({ anchors, blocked }, place, limit)
         if (rows.length > 0) {
-          const skips = await skipsAmong(rows)
+          const skips = new Set([...(await skipsAmong(rows)), ...(await copiesAmong(rows, blocked))])
           const kept = rows.filter(({ partition, at }) => !skips.has(`${partition}/${at}`)).map(eventOf)
           found.push(...kept.slice(0, limit - found.length))
           place = eventOf(rows.at(-1)!)

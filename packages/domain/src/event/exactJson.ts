@@ -40,6 +40,16 @@ export function parseExact(text: string): Json {
   ) as Json
 }
 
+/** The payload of an event. What the collector took for JSON and is not says nothing of the person; the event still counts. */
+export function parseOrNothing(text: string): Json {
+  try {
+    return parseExact(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return {}
+    throw error
+  }
+}
+
 function loses(value: number, source: string): boolean {
   return !Number.isFinite(value) || decimal(source) !== decimal(String(value))
 }

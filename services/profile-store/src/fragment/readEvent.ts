@@ -6,7 +6,7 @@ import {
   type Json,
   canonicalJsonText,
   isJsonObject,
-  parseExact,
+  parseOrNothing,
 } from '@tributary/domain'
 import { type Event, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 
@@ -29,7 +29,7 @@ export function readEvent(event: Event): FoldableEvent {
     name: event.name,
     timeMs: event.timeMs,
     identifiers: event.identifiers,
-    payload: parsePayload(event.payload ?? event.raw),
+    payload: parseOrNothing(Buffer.from(event.payload ?? event.raw).toString()),
   }
 }
 
@@ -46,17 +46,7 @@ export function foldable(event: {
     ...event,
     type: event.type as EventTypeName,
     identifiers: [],
-    payload: parsePayload(event.payload),
-  }
-}
-
-/** What the collector took for JSON and is not says nothing of the person; the event still counts. */
-function parsePayload(bytes: Uint8Array): Json {
-  try {
-    return parseExact(Buffer.from(bytes).toString())
-  } catch (error) {
-    if (error instanceof SyntaxError) return {}
-    throw error
+    payload: parseOrNothing(Buffer.from(event.payload).toString()),
   }
 }
 
