@@ -17,3 +17,10 @@ test('the jars are of the same Kafka as the image', async () => {
   const pom = await readFile(new URL('../kafka/pom.xml', import.meta.url), 'utf8')
   expect(pom).toContain(`<version>${IMAGES.kafka.split(':')[1]}</version>`)
 })
+
+test('the demo on Kubernetes starts the same images', async () => {
+  for (const [name, image] of Object.entries(IMAGES)) {
+    const manifests = new URL(`../../../k8s/overlays/demo/${name}.yaml`, import.meta.url)
+    expect(await readFile(manifests, 'utf8')).toContain(`image: ${image}\n`)
+  }
+})

@@ -118,11 +118,33 @@ export interface GrpcTarget {
   readonly address: string
   readonly tokenFile?: string
   readonly tlsCaFile?: string
+  /** Shown to services that ask callers for a certificate. */
+  readonly tlsCertificate?: { readonly certFile: string; readonly keyFile: string }
 }
 
 const grpcSettings = {
   GRPC_TOKEN_FILE: text({ about: 'file with the bearer token, in its first line', optional: true }),
   GRPC_TLS_CA_FILE: text({ about: 'file with the PEM certificates that sign the services’', optional: true }),
+  GRPC_TLS_CLIENT_CERT_FILE: text({
+    about: 'file with the PEM certificate shown to services that ask callers for one',
+    optional: true,
+    check: both('GRPC_TLS_CLIENT_CERT_FILE', 'GRPC_TLS_CLIENT_KEY_FILE'),
+  }),
+  GRPC_TLS_CLIENT_KEY_FILE: text({
+    about: 'file with the PEM key of that certificate',
+    optional: true,
+    check: both('GRPC_TLS_CLIENT_KEY_FILE', 'GRPC_TLS_CLIENT_CERT_FILE'),
+  }),
+}
+
+function both(
+  name: string,
+  other: string,
+): (values: Readonly<Record<string, unknown>>) => string | undefined {
+  return (values) =>
+    values[name] !== undefined && values[other] === undefined
+      ? `is set without ${other}; set both, and GRPC_TLS_CA_FILE`
+      : undefined
 }
 
 /** Undefined when nothing says where the service is. */
@@ -141,6 +163,13 @@ export function findService(context: Context, service: ServiceName, flag?: strin
     address,
     ...(settings.GRPC_TOKEN_FILE !== undefined && { tokenFile: settings.GRPC_TOKEN_FILE }),
     ...(settings.GRPC_TLS_CA_FILE !== undefined && { tlsCaFile: settings.GRPC_TLS_CA_FILE }),
+    ...(settings.GRPC_TLS_CLIENT_CERT_FILE !== undefined &&
+      settings.GRPC_TLS_CLIENT_KEY_FILE !== undefined && {
+        tlsCertificate: {
+          certFile: settings.GRPC_TLS_CLIENT_CERT_FILE,
+          keyFile: settings.GRPC_TLS_CLIENT_KEY_FILE,
+        },
+      }),
   }
 }
 

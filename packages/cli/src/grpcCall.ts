@@ -96,7 +96,11 @@ async function connected<C extends Client, A>(
   const channel =
     target.tlsCaFile === undefined
       ? credentials.createInsecure()
-      : credentials.createSsl(fileIn(target.tlsCaFile))
+      : credentials.createSsl(
+          fileIn(target.tlsCaFile),
+          target.tlsCertificate ? fileIn(target.tlsCertificate.keyFile) : null,
+          target.tlsCertificate ? fileIn(target.tlsCertificate.certFile) : null,
+        )
   const client = new Client(target.address, channel, createGrpcChannelOptions())
   try {
     return await use(client, bearerCredentials(token))

@@ -54,3 +54,45 @@ test('create makes those that are missing, and check finds those that still are'
   expect(await tributary('topics', 'check')).toMatchObject({ code: 0 })
   expect((await tributary('topics', 'delete')).err).toMatch('topics can create or check, not "delete"')
 })
+
+test('each service gets a user that may do what the service does with topics, groups and transactions, and no more', async () => {
+  const { out } = await offline('topics', '--format', 'strimzi-users', '--prefix', 'shop')
+  const users = parseAllDocuments(out).map(
+    (each) =>
+      each.toJS() as {
+        metadata: { name: string }
+        spec: {
+          authorization: {
+            acls: { resource: { type: string; name: string; patternType: string }; operations: string[] }[]
+          }
+        }
+      },
+  )
+  expect(users.map(({ metadata }) => metadata.name)).toEqual([
+    'tributary-collector',
+    'tributary-identity-stitcher',
+    'tributary-profile-store',
+    'tributary-activation',
+    'tributary-command',
+  ])
+  expect(
+    users[0]!.spec.authorization.acls.map(({ resource, operations }) => [resource.name, operations]),
+  ).toEqual([
+    ['shop.internal.events.v1', ['Describe', 'DescribeConfigs', 'Read', 'Write']],
+    ['shop.rejected.v1', ['Describe', 'DescribeConfigs', 'Read', 'Write']],
+    ['shop.internal.config.v1', ['Describe', 'DescribeConfigs', 'Read']],
+    ['cdp.event-log.', ['Describe', 'Read']],
+    ['cdp.source.', ['Describe', 'Read']],
+  ])
+})
+
+test("commands of Kafka's own tools grant the same", async () => {
+  const commands = (await offline('topics', '--format', 'kafka-acls')).out.split('\n')
+  const acls = parseAllDocuments((await offline('topics', '--format', 'strimzi-users')).out).flatMap(
+    (each) => (each.toJS() as { spec: { authorization: { acls: unknown[] } } }).spec.authorization.acls,
+  )
+  expect(commands).toHaveLength(acls.length)
+  expect(commands[0]).toMatch(
+    /--allow-principal User:tributary-collector --operation Describe --operation DescribeConfigs --operation Read --operation Write --topic cdp\.internal\.events\.v1 --resource-pattern-type literal$/,
+  )
+})

@@ -1,5 +1,6 @@
 /**
- * The catalogue of topics as a platform team needs it: a table, commands of Kafka's own tools, or Strimzi's resources.
+ * The catalogue of topics as a platform team needs it: a table, commands of Kafka's own tools, or Strimzi's resources;
+ * and who may use which topic.
  */
 import {
   allTopics,
@@ -9,11 +10,13 @@ import {
   type TopicSpec,
 } from '@tributary/contracts'
 import { topicSettings } from '@tributary/kafka'
+import { accessAsCommands, accessAsStrimzi } from './accessFormats.ts'
 import { table } from './table.ts'
 
 export interface TopicChoices {
   readonly topicPrefix: string
   readonly epoch: number
+  readonly groupPrefix: string
   readonly replicationFactor: number
   readonly minIsr: number
   readonly counts: PartitionCounts
@@ -23,7 +26,7 @@ function nameOf({ topicPrefix: prefix, epoch }: TopicChoices, spec: TopicSpec): 
   return topicName({ prefix, epoch }, spec)
 }
 
-export const topicFormats = ['table', 'kafka', 'strimzi'] as const
+export const topicFormats = ['table', 'kafka', 'kafka-acls', 'strimzi', 'strimzi-users'] as const
 export type TopicFormat = (typeof topicFormats)[number]
 
 export function topicsAs(format: TopicFormat, settings: TopicChoices): string {
@@ -32,6 +35,10 @@ export function topicsAs(format: TopicFormat, settings: TopicChoices): string {
       return asTable(settings)
     case 'kafka':
       return allTopics.map((spec) => asCommand(spec, settings)).join('\n')
+    case 'kafka-acls':
+      return accessAsCommands(settings)
+    case 'strimzi-users':
+      return accessAsStrimzi(settings)
     case 'strimzi':
       return allTopics
         .map((spec) => asResource(spec, settings))
