@@ -39,4 +39,5 @@ export {
 export { type AuditOptions, audit } from './audit/audit.ts'
 export { type UnstoredOptions, countUnstored, noteEnds } from './audit/unstored.ts'
 export type { AuditReport, Finding, Folding, ProfileTotals } from './audit/judge.ts'
+export { type RecentLedger, measureRecent } from './audit/measureRecent.ts'
 export { formatReport, ledgerLine } from './audit/formatReport.ts'

@@ -9,6 +9,8 @@ export interface CloudEvent {
   readonly subject: string
   /** ISO-8601. */
   readonly time: string
+  /** When the oldest event that caused it was received, ISO-8601: an extension attribute, for freshness. */
+  readonly receivedTime?: string | undefined
 }
 
 export function cloudEventHeaders(event: CloudEvent): Record<string, string> {
@@ -19,6 +21,7 @@ export function cloudEventHeaders(event: CloudEvent): Record<string, string> {
     ce_source: event.source,
     ce_subject: event.subject,
     ce_time: event.time,
+    ...(event.receivedTime !== undefined && { ce_receivedtime: event.receivedTime }),
     'content-type': 'application/json',
   }
 }

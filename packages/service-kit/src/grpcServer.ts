@@ -177,6 +177,13 @@ function credentials(tls: GrpcServerOptions['tls']): ServerCredentials {
 
 const isHealth = (path: string): boolean => path.startsWith(HEALTH_PREFIX)
 
+export function grpcMeters(metrics: Metrics | undefined) {
+  return {
+    running: metrics?.gauge('grpc_in_flight_records', 'Calls of gRPC that are under way'),
+    refused: metrics?.counter('grpc_refused_total', 'Calls of gRPC refused because too many were under way'),
+  }
+}
+
 /**
  * G1 and G2, in one interceptor: each of them is some ten objects of grpc-js for every call. Who may call is decided
  * first, so strangers cannot take the places of callers.
@@ -186,8 +193,7 @@ function admission(
   max: number,
   metrics: Metrics | undefined,
 ): ServerInterceptor {
-  const running = metrics?.gauge('grpc_in_flight_records', 'Calls under way')
-  const refused = metrics?.counter('grpc_refused_total', 'Calls refused because too many were under way')
+  const { running, refused } = grpcMeters(metrics)
   let inFlight = 0
 
   function refusal(metadata: Metadata): Pick<StatusObject, 'code' | 'details'> | undefined {

@@ -20,3 +20,10 @@ test('asking twice gives the same metric, so that tasks share it', async () => {
   metrics.counter('a_total', 'A').inc()
   expect(await metrics.text()).toContain('tributary_x_a_total 2')
 })
+
+test('a label that nothing bounds is refused', () => {
+  const metrics = createMetrics('x')
+  expect(() => metrics.counter('a_total', 'A', ['message_id'])).toThrow(
+    /label "message_id" of metric "a_total"/,
+  )
+})

@@ -20,6 +20,7 @@ import { type Logger, createLogger } from './logger.ts'
 import { type Metrics, createMetrics } from './metrics.ts'
 import { type SettingsOf, type SettingsSpec, SettingsError, readSettings } from './settings.ts'
 import type { serviceSettings } from './settingGroups.ts'
+import { observeProcess } from './processMetrics.ts'
 import { createShutdown } from './shutdown.ts'
 
 type ServiceSpec = SettingsSpec & typeof serviceSettings
@@ -58,6 +59,7 @@ export async function runService<const S extends ServiceSpec>(
   const logger = createLogger(common, name)
   const metrics = createMetrics(name, { processMetrics: true })
   const health = createHealth()
+  observeProcess(metrics, health)
   const shutdown = createShutdown()
 
   function fatal(error: unknown): never {

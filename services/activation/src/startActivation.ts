@@ -14,6 +14,7 @@ import {
   type OwnerLookup,
   type PeerTls,
   createPeerClients,
+  createTaskObserver,
   startGrpcServer,
 } from '@tributary/service-kit'
 import {
@@ -27,7 +28,7 @@ import {
 import { createDispatchObserver } from './delivery/dispatchObserver.ts'
 import { type Dispatcher, type Sender, createDispatcher } from './delivery/dispatcher.ts'
 import { type Injected, createDeliveryTopology } from './delivery/deliveryTopology.ts'
-import { registerPendingMetric } from './delivery/pendingMetric.ts'
+import { registerQueueMetrics } from './delivery/queueMetrics.ts'
 import { createDeliveryServices } from './deliveryService.ts'
 import { createSyncTopology } from './sync/syncTopology.ts'
 
@@ -119,6 +120,8 @@ export async function startActivation(options: ActivationOptions): Promise<Activ
     },
   })
   onStop('sync tasks', () => sync.stop())
+  const observeTasks = createTaskObserver(metrics)
+  observeTasks('sync', sync)
 
   health.setReady('delivery tasks', false, 'starting')
   let dispatcher: Dispatcher | undefined
@@ -136,6 +139,7 @@ export async function startActivation(options: ActivationOptions): Promise<Activ
   })
   delivery = tasks
   onStop('delivery tasks', () => tasks.stop())
+  observeTasks(deliveryTasks.name, tasks)
 
   const sending = createDispatcher({
     tasks,
@@ -148,7 +152,7 @@ export async function startActivation(options: ActivationOptions): Promise<Activ
     onFatal: fatal,
   })
   dispatcher = sending
-  registerPendingMetric(metrics, tasks)
+  registerQueueMetrics(metrics, tasks)
   const stopListening = [
     tasks.onCommit(() => {
       sending.pump()

@@ -31,6 +31,7 @@ import {
   grpcTls,
   grpcTokens,
   kafkaConnection,
+  observeConfiguration,
 } from '@tributary/service-kit'
 import { createLmdbStores } from '@tributary/state-lmdb'
 import type { settings } from './config.ts'
@@ -175,15 +176,7 @@ async function followConfiguration(
     build: (workspace) => workspace,
   })
   service.onStop('configuration', () => feed.stop())
-  const refusedState = metrics.gauge(
-    'configuration_refused_state',
-    '1 while the newest revision cannot be used and an older one holds',
-  )
-  Object.assign(refusedState, {
-    collect: () => {
-      refusedState.set(feed.unusable() ? 1 : 0)
-    },
-  })
+  observeConfiguration(metrics, feed)
   const told = (): void => {
     const held = feed.current()
     const refused = feed.unusable()

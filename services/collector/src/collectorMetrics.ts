@@ -9,11 +9,11 @@ export interface CollectorMetrics {
   ignoredIdentifier(type: string, reason: string): void
   received(source: string, bytes: number): void
   answered(path: string, status: number, seconds: number): void
-  /** The revision in use. */
-  revision(revision: number): void
   /** A Kafka source's records read, and what was done again because Kafka did not acknowledge. */
   sourceRecords(source: string, records: number): void
   sourceRetries(source: string): void
+  /** Whether Kafka acknowledges; while it does not, requests are answered 503. */
+  kafkaAcknowledges(acknowledges: boolean): void
 }
 
 export function createCollectorMetrics(metrics: Metrics, inFlight: InFlight): CollectorMetrics {
@@ -30,11 +30,14 @@ export function createCollectorMetrics(metrics: Metrics, inFlight: InFlight): Co
     'path',
     'status',
   ])
-  const revision = metrics.gauge('configuration_revision_info', 'Revision of the configuration in use')
   const records = metrics.counter('source_records_total', 'Records read from Kafka sources', ['source'])
   const retries = metrics.counter('source_retries_total', 'Batches of a Kafka source produced again', [
     'source',
   ])
+  const unacknowledged = metrics.gauge(
+    'kafka_unacknowledged_state',
+    '1 while Kafka does not acknowledge and requests are answered 503',
+  )
   const held = metrics.gauge('in_flight_bytes', 'Bytes received and not yet answered')
   // Read when somebody asks: setting it at each request would cost more.
   Object.assign(held, { collect: () => held.set(inFlight.bytes) })
@@ -47,9 +50,9 @@ export function createCollectorMetrics(metrics: Metrics, inFlight: InFlight): Co
     ignoredIdentifier: (type, reason) => ignored.inc({ type, reason }),
     received: bytesSince,
     answered: (path, status, seconds) => duration.observe({ path, status: String(status) }, seconds),
-    revision: (number) => revision.set(number),
     sourceRecords: (source, count) => records.inc({ source }, count),
     sourceRetries: (source) => retries.inc({ source }),
+    kafkaAcknowledges: (acknowledges) => unacknowledged.set(acknowledges ? 0 : 1),
   }
 }
 

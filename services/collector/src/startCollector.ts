@@ -14,6 +14,7 @@ import {
   clickhouseConnection,
   createIdentifierHasher,
   kafkaConnection,
+  observeConfiguration,
   topicPrefix,
   loadSecretFile,
   loadWorkspaceKey,
@@ -28,6 +29,7 @@ import { type KafkaRecordSender, createRecordSender } from './produce/createReco
 import { type CollectorSettings, type collectorSettings } from './settings.ts'
 import { type BookPorts, type SourceBook, buildSourceBook, emptyBook } from './sources/sourceBook.ts'
 import { startSourceConsumers } from './sources/sourceConsumers.ts'
+import { registerSourceMetrics } from './sources/sourceMetrics.ts'
 import { createUuid7 } from './uuid7.ts'
 
 /** Pause before Kafka is tried again at the start, ms. */
@@ -71,6 +73,7 @@ async function startIngest(service: CollectorService, kafka: Kafka): Promise<Por
     inFlight: settings.PRODUCE_IN_FLIGHT,
     timeoutMs: settings.PRODUCE_TIMEOUT_MS,
     onHealth: (healthy, error) => {
+      counters.kafkaAcknowledges(healthy)
       // Ready all the same: taken out of the balance, nobody would answer the SDKs how long to wait, and no request
       // would be there to find out that Kafka is back.
       health.setReady(
@@ -121,11 +124,11 @@ async function startIngest(service: CollectorService, kafka: Kafka): Promise<Por
     metrics: counters,
   })
   service.onStop('Kafka sources', () => consumers.stop())
+  registerSourceMetrics(metrics, consumers)
   const adopt = (next: SourceBook): void => {
     for (const problem of next.problems)
       if (!book?.problems.includes(problem)) logger.warn({ problem }, 'a key of a source cannot be used')
     book = next
-    counters.revision(next.revision)
     consumers.adopt(next)
   }
   await followConfiguration(service, kafka, ports, adopt)
@@ -218,6 +221,7 @@ async function followConfiguration(
     build,
   })
   service.onStop('configuration', () => feed.stop())
+  observeConfiguration(service.metrics, feed)
   const current = feed.current()
   if (current) adopt(current.value.book)
   feed.onChange(({ value }) => {

@@ -17,6 +17,7 @@ import {
   createPeerClients,
   createPositionWaits,
   createReachedService,
+  createTaskObserver,
   startGrpcServer,
 } from '@tributary/service-kit'
 import {
@@ -65,6 +66,7 @@ export async function startIdentityStitcher(
 ): Promise<{ readonly grpcPort: number }> {
   const { logger, metrics, health, onStop } = options
   const observers = observeStitcher(metrics, logger, health)
+  const observeTasks = createTaskObserver(metrics)
 
   const extractorTasks = extractorTopology(observers.extractor)
   const resolverTasks = resolverTopology(observers.resolver)
@@ -124,6 +126,7 @@ export async function startIdentityStitcher(
       onReadiness: (ready, detail) => health.setReady(name, ready, detail),
     })
     onStop(name, () => group.stop())
+    observeTasks(given.topology.name, group)
     return group
   }
   extractors = await start({ topology: extractorTasks })

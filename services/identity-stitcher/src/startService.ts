@@ -32,6 +32,7 @@ import {
   grpcTls,
   grpcTokens,
   kafkaConnection,
+  observeConfiguration,
   topicPrefix,
   loadWorkspaceKey,
   phoneToE164,
@@ -160,6 +161,7 @@ async function followConfiguration(
     build: (workspace) => workspace,
   })
   service.onStop('configuration', () => feed.stop())
+  observeConfiguration(service.metrics, feed)
   const told = () => {
     const held = feed.current()
     health.setReady('configuration', true, held ? `revision ${held.revision}` : 'none yet')

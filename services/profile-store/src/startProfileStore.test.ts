@@ -69,6 +69,7 @@ async function start() {
         records.map(({ value }) => ({ key: null, value })),
       )
     },
+    recentLedger: async () => [],
     loggedEvents: { read: async () => [] },
     filedEvents: createFiledLog({ events: () => [], skipped: () => [] }, 1),
     httpPort: 0,

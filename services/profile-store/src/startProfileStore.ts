@@ -4,7 +4,12 @@
  *
  * Stops in this order: gRPC, jobs and their outbox, profiles, fragments.
  */
-import { type AnchoredEvents, type FiledEvents, type FoldedEvents } from '@tributary/clickhouse-log'
+import {
+  type AnchoredEvents,
+  type FiledEvents,
+  type FoldedEvents,
+  type RecentLedger,
+} from '@tributary/clickhouse-log'
 import { type ProcessConfiguration } from '@tributary/configuration'
 import { type PartitionCounts } from '@tributary/contracts'
 import { AudiencePeerServiceClient } from '@tributary/contracts/generated/tributary/audience/v1/audience_peers'
@@ -20,6 +25,7 @@ import {
   createPeerClients,
   createPositionWaits,
   createReachedService,
+  createTaskObserver,
   startGrpcServer,
 } from '@tributary/service-kit'
 import {
@@ -45,6 +51,7 @@ import { createBackFiller } from './job/backFiller.ts'
 import { type Sent } from './job/jobProcessor.ts'
 import { type OutboxPorts, type OutboxSender, createOutboxSender } from './job/outboxSender.ts'
 import { jobTopology } from './job/jobTopology.ts'
+import { LEDGER_CHECK_MS, createLedgerCheck } from './ledgerCheck.ts'
 import { observeProfileStore, observeTotals } from './profileStoreMetrics.ts'
 import { profileTopology } from './profile/profileTopology.ts'
 import { type WorkspaceView, partOf } from './workspaceView.ts'
@@ -61,6 +68,8 @@ export interface ProfileStoreOptions {
   readonly filedEvents: FiledEvents
   /** The same log, for those who ask for the events of a profile. */
   readonly loggedEvents: AnchoredEvents
+  /** The ledger of the log since a time, ms since 1970. */
+  readonly recentLedger: (sinceMs: number) => Promise<readonly RecentLedger[]>
   readonly counts: PartitionCounts
   readonly groupPrefix: string
   /** Layout epoch these tasks work in. */
@@ -95,6 +104,7 @@ export async function startProfileStore(
   const { configuration, counts, logger, metrics, health, onStop, nowMs } = options
   const watchers = new Watchers()
   const observers = observeProfileStore(metrics, nowMs)
+  const observeTasks = createTaskObserver(metrics)
   const totals = observeTotals(metrics)
 
   const fragmentTasks = fragmentTopology(observers.fragments)
@@ -192,6 +202,7 @@ export async function startProfileStore(
       onReadiness: (ready, detail) => health.setReady(name, ready, detail),
     })
     onStop(name, () => group.stop())
+    observeTasks(given.topology.name, group)
     return group
   }
 
@@ -221,6 +232,7 @@ export async function startProfileStore(
   outbox = startOutbox(options, jobs)
   startBackFiller(options, jobs)
   startAnchorFiler(options, jobs)
+  startLedgerCheck(options, jobs)
 
   onStop('gRPC server', () => grpc.stop())
   const door = await startProfileDoor({
@@ -302,4 +314,23 @@ function startAnchorFiler(
     clearInterval(timer)
     await filer.stop()
   })
+}
+
+function startLedgerCheck(
+  { recentLedger, nowMs, logger, metrics, onStop }: ProfileStoreOptions,
+  jobs: Pick<TaskGroup<Sent>, 'view'>,
+): void {
+  const check = createLedgerCheck({
+    metrics,
+    isOwner: () => jobs.view(0) !== undefined,
+    measure: recentLedger,
+    nowMs,
+    onFailure: (error) =>
+      logger.warn(
+        { err: error },
+        `the ledger of the last hours could not be looked at; tried again in ${LEDGER_CHECK_MS / 60_000} minutes`,
+      ),
+  })
+  const timer = setInterval(() => void check.wake(), LEDGER_CHECK_MS)
+  onStop('ledger check', async () => clearInterval(timer))
 }

@@ -10,6 +10,7 @@ import {
   createAnchoredEvents,
   createFiledEvents,
   createFoldedEvents,
+  measureRecent,
   startLogWriters,
 } from '@tributary/clickhouse-log'
 import { type ProcessConfiguration, createConfigurationFeed } from '@tributary/configuration'
@@ -36,6 +37,7 @@ import {
   grpcTls,
   grpcTokens,
   kafkaConnection,
+  observeConfiguration,
   topicPrefix,
   loadWorkspaceKey,
 } from '@tributary/service-kit'
@@ -109,6 +111,7 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
     events: createFoldedEvents(clickhouse, set.LAYOUT_EPOCH),
     filedEvents: createFiledEvents(clickhouse, set.LAYOUT_EPOCH),
     loggedEvents: createAnchoredEvents(clickhouse, set.LAYOUT_EPOCH),
+    recentLedger: (sinceMs) => measureRecent(clickhouse, sinceMs),
     counts,
     groupPrefix: set.GROUP_PREFIX,
     epoch: set.LAYOUT_EPOCH,
@@ -187,6 +190,7 @@ async function followConfiguration(
     },
   })
   service.onStop('configuration', () => feed.stop())
+  observeConfiguration(service.metrics, feed)
   const told = () => {
     const held = feed.current()
     health.setReady('configuration', true, held ? `revision ${held.revision}` : 'none yet')

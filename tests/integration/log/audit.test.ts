@@ -6,6 +6,7 @@ import {
   formatReport,
   ledgerLine,
   logWriterGroup,
+  measureRecent,
 } from '@tributary/clickhouse-log'
 import {
   type LogRecord,
@@ -240,6 +241,18 @@ test('by hour: what came from each source, what of it was skipped, and where a r
   expect(
     (await audit({ clickhouse: log.clickhouse, prefix, hoursSinceMs: START_MS + 3_600_000 })).figures.hours,
   ).toEqual([])
+})
+
+test('the ledger of the last hours: nothing is missing beside markers, what is missing or doubled in the window is counted', async () => {
+  const sound = await measureRecent(log.clickhouse, START_MS)
+  expect(sound.filter(({ missing, doubled }) => missing !== 0 || doubled !== 0)).toEqual([])
+  expect(sound.find(({ topic }) => topic === topics.events.name)?.rows).toBe(22)
+  await remove('events', '`offset` = 5')
+  await double('events', '`offset` = 8')
+  const found = await measureRecent(log.clickhouse, START_MS)
+  expect(found.find(({ topic }) => topic === topics.events.name)).toMatchObject({ missing: 1, doubled: 1 })
+  const later = await measureRecent(log.clickhouse, START_MS + 365 * 86_400_000)
+  for (const each of later) expect(each).toMatchObject({ rows: 0, missing: 0, doubled: 0 })
 })
 
 test('what a later layout epoch numbered in silence is not missing; what it lost after that is', async () => {

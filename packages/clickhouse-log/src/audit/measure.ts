@@ -1,5 +1,5 @@
 /** Asks ClickHouse for the figures of the ledger. Every query names its topic or table; none changes anything. */
-import { type TopicSpec, placeTopic, REDRIVE_ORIGIN, topics } from '@tributary/contracts'
+import { placeTopic, REDRIVE_ORIGIN, topics } from '@tributary/contracts'
 import type { ClickHouse } from '../clickHouse.ts'
 import { logTables } from '../rows/logTables.ts'
 import type {
@@ -14,6 +14,7 @@ import type {
 } from './figures.ts'
 import { measureFilings } from './measureFilings.ts'
 import { measureNumbers } from './measureNumbers.ts'
+import { placesOf } from './placesOf.ts'
 
 /** How many places are named per finding: enough to look, and a report that can be read. */
 const NAMED_PLACES = 20
@@ -294,11 +295,6 @@ async function findTwoAnchors(clickhouse: ClickHouse, epoch: number): Promise<Tw
     { topic: placeTopic(epoch, topics.events) },
   )
   return rows.map((row) => ({ source: row.source, messageId: row.message_id, anchors: Number(row.anchors) }))
-}
-
-/** A topic in the places of all epochs: its own name, and what begins like a later epoch's. */
-function placesOf({ name }: TopicSpec): { readonly topic: string; readonly later: string } {
-  return { topic: name, later: `${name}.e` }
 }
 
 /** A row of an answer: numbers come as numbers or, at 64 bits, as text. */

@@ -32,7 +32,8 @@ export interface PartitionWriterOptions {
 
 /** What others want to know as it happens. */
 export interface PartitionObserver {
-  stored(records: number, unreadable: number): void
+  /** `oldestMs`: since the oldest of the records came into the topic, ms. */
+  stored(records: number, unreadable: number, oldestMs: number): void
   quarantined(offset: number, reason: string): void
   /** Waiting for ClickHouse or the coordinator since a first failure; undefined when it works again. */
   waiting(reason: string | undefined): void
@@ -129,7 +130,8 @@ export class PartitionWriter {
         if (outcome.kind === 'refused') this.#log.refused(outcome.reason)
         if (outcome.kind === 'stored') {
           this.#log.stored()
-          observer.stored(range.records.length, outcome.unreadable)
+          const oldestMs = this.#options.clock.nowMs() - range.records[0]!.timestampMs
+          observer.stored(range.records.length, outcome.unreadable, oldestMs)
         }
         return outcome
       }

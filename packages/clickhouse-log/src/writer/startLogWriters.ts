@@ -202,8 +202,8 @@ class Writers implements LogWriters {
       clock: systemClock,
       limits: this.#options.limits ?? rangeLimits,
       observer: {
-        stored: (records, unreadable) => {
-          this.#meters.stored(topic.name, records, unreadable)
+        stored: (records, unreadable, oldestMs) => {
+          this.#meters.stored(topic.name, records, unreadable, oldestMs)
           if (unreadable > 0) {
             this.#options.logger.warn({ ...place, unreadable }, 'records set aside: see table quarantine')
           }

@@ -3,8 +3,16 @@ import type { Logger, Metrics } from '@tributary/service-kit'
 import { type Answer, classify } from './classify.ts'
 import type { DestinationMode } from './destinationState.ts'
 
+export interface DispatchTimes {
+  readonly tookMs: number
+  /** Since the change was made. */
+  readonly sinceChangeMs: number
+  /** Since the oldest event that caused the change was received; undefined when none did. */
+  readonly sinceReceiptMs: number | undefined
+}
+
 export interface DispatchObserver {
-  answered(destination: string, answer: Answer, times: { tookMs: number; sinceChangeMs: number }): void
+  answered(destination: string, answer: Answer, times: DispatchTimes): void
   /** Given up; the whole item lies in the dead letters. */
   dead(destination: string, code: string): void
   /** Nothing is sent to it now. Called again and again; only changes are logged. */
@@ -24,6 +32,11 @@ export function createDispatchObserver(metrics: Metrics, logger: Logger): Dispat
   const freshness = metrics.histogram('delivery_freshness_seconds', 'From the change to its delivery', [
     'destination',
   ])
+  const endToEnd = metrics.histogram(
+    'end_to_end_freshness_seconds',
+    'From the receipt of an event to the delivery of what changed because of it',
+    ['destination'],
+  )
   const heldState = metrics.gauge(
     'destination_held_state',
     '1 while nothing is sent to a destination, by why',
@@ -47,12 +60,16 @@ export function createDispatchObserver(metrics: Metrics, logger: Logger): Dispat
   }
 
   return {
-    answered(destination, answer, { tookMs, sinceChangeMs }) {
+    answered(destination, answer, { tookMs, sinceChangeMs, sinceReceiptMs }) {
       const { verdict, code, message } = classify(answer)
       answers.inc({ destination, verdict, code: verdict === 'delivered' ? '' : code })
       durations.observe({ destination }, tookMs / 1_000)
-      if (verdict === 'delivered') freshness.observe({ destination }, Math.max(0, sinceChangeMs) / 1_000)
-      else logger.debug({ destination, code }, message)
+      if (verdict !== 'delivered') {
+        logger.debug({ destination, code }, message)
+        return
+      }
+      freshness.observe({ destination }, Math.max(0, sinceChangeMs) / 1_000)
+      if (sinceReceiptMs !== undefined) endToEnd.observe({ destination }, Math.max(0, sinceReceiptMs) / 1_000)
     },
     dead(destination, code) {
       deadLetters.inc({ destination, code })

@@ -190,6 +190,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     observer.answered(destination.id, answer, {
       tookMs: atMs - startedMs,
       sinceChangeMs: atMs - delivery.createdTimeMs,
+      sinceReceiptMs: delivery.receivedTimeMs === 0 ? undefined : atMs - delivery.receivedTimeMs,
     })
     const { verdict, code } = classify(answer)
     if (verdict === 'delivered') lane.lastDeliveredMs = atMs

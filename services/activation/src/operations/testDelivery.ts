@@ -43,5 +43,6 @@ function testItem(destinationId: string, id: string, nowMs: number): Delivery {
     createdTimeMs: nowMs,
     mapping: '',
     filtered: '',
+    receivedTimeMs: 0,
   }
 }

@@ -15,6 +15,8 @@ interface Common {
   readonly type: string
   /** The record as it was written: what is sent whole is sent byte for byte. */
   readonly text: string
+  /** When the oldest event that caused it was received, ms since 1970; absent: no event did, or nobody wrote it down. */
+  readonly receivedTimeMs?: number
 }
 
 export type ProfileChange = Common & { readonly of: 'profile'; readonly record: ProfileChangeRecord }
@@ -37,16 +39,19 @@ export function changeOf(input: InputRecord): Change | undefined {
   if (input.value === null) return undefined
   const id = header(input, 'ce_id') ?? `${input.topic.name}-${input.partition}-${input.offset}`
   const text = input.value.toString('utf8')
+  const receivedTimeMs = Date.parse(header(input, 'ce_receivedtime') ?? '')
+  const common = { id, text, ...(receivedTimeMs > 0 && { receivedTimeMs }) }
   // Numbers that JavaScript cannot hold stay as they were written, also where they are mapped.
   const record: unknown = parseExact(text)
   if (input.topic.name === topics.audienceChanges.name) {
     const audience = record as AudienceChangeRecord
     const type = header(input, 'ce_type') ?? audienceTypes[audience.change]
-    return { of: 'audience', id, type, text, record: audience }
+    return { ...common, of: 'audience', type, record: audience }
   }
   const profile = record as ProfileChangeRecord
   const fallback = profile.mergedInto === undefined ? profileTypes[profile.op] : changeTypes.profileMerged
-  return { of: 'profile', id, type: header(input, 'ce_type') ?? fallback, text, record: profile }
+  const type = header(input, 'ce_type') ?? fallback
+  return { ...common, of: 'profile', type, record: profile }
 }
 
 function header(input: InputRecord, name: string): string | undefined {

@@ -41,6 +41,7 @@ export function deliveryOf(
     body,
     createdTimeMs,
     mapping,
+    receivedTimeMs: change.receivedTimeMs ?? 0,
     filtered: isSent ? '' : `no consent to ${purpose}`,
   }
 }

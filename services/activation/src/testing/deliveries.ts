@@ -14,6 +14,7 @@ export function delivery(id: string, over: Partial<Delivery> = {}): Delivery {
     createdTimeMs: 0,
     mapping: 'm',
     filtered: '',
+    receivedTimeMs: 0,
     ...over,
   }
 }

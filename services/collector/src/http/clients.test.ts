@@ -395,3 +395,40 @@ test('what happened can be read from the metrics', async () => {
   )
   await counting.stop()
 })
+
+test('nothing that a sender chose becomes a label of a metric, wherever it wrote it', async () => {
+  const counting = await startTestCollector(createMemoryLog())
+  counting.adopt(workspaceOf(exampleSources))
+  const mark = 'marked7f3a'
+  const event = {
+    type: mark,
+    event: mark,
+    userId: mark,
+    messageId: mark,
+    anonymousId: `${mark}@example.com`,
+    traits: { email: mark, [mark]: mark },
+    properties: { [mark]: mark },
+    context: { ip: mark, library: { name: mark }, externalIds: [{ type: mark, id: 'null' }] },
+  }
+  const batch = JSON.stringify({
+    batch: [event, { ...event, type: 'track' }, { ...event, type: 'identify' }],
+  })
+  const paths = [
+    '/v1/batch',
+    `/v1/${mark}`,
+    `/v1/webhook/${mark}`,
+    `/v1/projects/${mark}/settings`,
+    `/v1/batch?${mark}=1`,
+  ]
+  for (const path of paths)
+    for (const key of ['wk_web_1', mark])
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await post(`${counting.url}${path}`, batch, { 'x-write-key': key, [mark]: mark, 'user-agent': mark })
+  await fetch(`${counting.url}/v1/projects/${mark}/settings`)
+  const text = await counting.metrics()
+  expect(text).toContain('tributary_collector_request_duration_seconds_count{path="other",status="404"}')
+  expect(text).toContain('path="/v1/projects/:key/settings"')
+  expect(text).toContain('tributary_collector_accepted_events_total{source="web"}')
+  expect(text).not.toContain(mark)
+  await counting.stop()
+})

@@ -28,11 +28,18 @@ export interface SourceConsumersOptions extends SourceConsumerOptions {
   readonly restartMs?: number
 }
 
+export interface SourceState {
+  readonly source: string
+  /** Why it is not read; undefined = it is. */
+  readonly problem: string | undefined
+  /** By partition that this instance reads: how many records wait, as of the last batch. */
+  readonly lags: ReadonlyMap<number, number>
+}
+
 export interface SourceConsumers {
   /** Starts what is new, stops what is gone, changes the rest in place. */
   adopt(book: SourceBook): void
-  /** By source: undefined = it is read; else why not. */
-  problems(): ReadonlyMap<string, string>
+  states(): readonly SourceState[]
   stop(): Promise<void>
 }
 
@@ -42,6 +49,7 @@ interface Running {
   problem: string | undefined
   timer: NodeJS.Timeout | undefined
   stopped: boolean
+  readonly lags: Map<number, number>
   readonly stop: AbortController
 }
 
@@ -67,7 +75,8 @@ export function startSourceConsumers(options: SourceConsumersOptions): SourceCon
       nodeId: options.nodeId,
       startAt: 'earliest',
       maxRecords: MAX_BATCH_RECORDS,
-      onAssigned: async ({ partition, committed }) => {
+      onAssigned: async ({ partition, committed, signal }) => {
+        signal.addEventListener('abort', () => run.lags.delete(partition), { once: true })
         if (committed || start === 'earliest') return undefined
         // Written down before the first record: else what comes between two starts would be no longer "the latest".
         const nextOffset = await firstOffset(kafka, topic, partition, start)
@@ -76,7 +85,9 @@ export function startSourceConsumers(options: SourceConsumersOptions): SourceCon
       },
       onRecords: async (batch) => {
         const signal = AbortSignal.any([batch.signal, run.stop.signal])
-        if (await takeBatch(run.source, { ...batch, signal }, options)) await commit(group, batch)
+        if (!(await takeBatch(run.source, { ...batch, signal }, options))) return
+        if (!batch.signal.aborted) run.lags.set(batch.partition, Math.max(0, batch.end - batch.nextOffset))
+        await commit(group, batch)
       },
       onOutOfRange: ({ partition, position, start: first }) => {
         logger.error(
@@ -142,14 +153,14 @@ export function startSourceConsumers(options: SourceConsumersOptions): SourceCon
           problem: undefined,
           timer: undefined,
           stopped: false,
+          lags: new Map(),
           stop: new AbortController(),
         }
         running.set(id, run)
         tryOpen(run)
       }
     },
-    problems: () =>
-      new Map([...running].flatMap(([id, run]) => (run.problem === undefined ? [] : [[id, run.problem]]))),
+    states: () => [...running].map(([source, { problem, lags }]) => ({ source, problem, lags })),
     async stop() {
       for (const run of running.values()) close(run)
       running.clear()

@@ -222,10 +222,11 @@ function flipType({ changed }: Publication, member: boolean): string {
 }
 
 function send(
-  { context, profileId }: Publication,
+  publication: Publication,
   { time }: Numbered,
   { topic, key, type, json }: { topic: TopicSpec; key: string; type: string; json: string | null },
 ): void {
+  const { context, profileId } = publication
   if (isSilent(context)) return
   // Input and output are co-partitioned by profile id: the task's own partition is the profile's.
   const id = cloudEventId(
@@ -239,8 +240,22 @@ function send(
     partition: context.partition,
     key,
     value: json === null ? null : Buffer.from(json),
-    headers: cloudEventHeaders({ id, type, source: SOURCE, subject: profileId, time }),
+    headers: cloudEventHeaders({
+      id,
+      type,
+      source: SOURCE,
+      subject: profileId,
+      time,
+      ...origin(publication),
+    }),
   })
+}
+
+/** Of what events caused; what a definition or the time brought about has none. */
+function origin(publication: Publication): { receivedTime?: string } {
+  const { causes: events } = publication.changed
+  if (events.length === 0 || reasonOf(publication) !== 'event') return {}
+  return { receivedTime: isoTime(Math.min(...events.map(({ receivedTimeMs }) => receivedTimeMs))) }
 }
 
 function causes({ changed }: Publication): { messageIds: string[]; sources: string[] } {
