@@ -14,6 +14,7 @@ import { profileCommand } from './commands/profile.ts'
 import { pullCommand } from './commands/pull.ts'
 import { rebuildCommand } from './commands/rebuild.ts'
 import { rejectsCommand } from './commands/rejects.ts'
+import { retentionCommand } from './commands/retention.ts'
 import { schemaCommand } from './commands/schema.ts'
 import { statusCommand } from './commands/status.ts'
 import { tailCommand } from './commands/tail.ts'
@@ -56,6 +57,7 @@ export function createProgram(context: Context, done: (code: ExitCode) => void, 
     traceCommand,
     rejectsCommand,
     auditCommand,
+    retentionCommand,
     rebuildCommand,
     doctorCommand,
   ]

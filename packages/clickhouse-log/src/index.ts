@@ -41,3 +41,5 @@ export { type UnstoredOptions, countUnstored, noteEnds } from './audit/unstored.
 export type { AuditReport, Finding, Folding, ProfileTotals } from './audit/judge.ts'
 export { type RecentLedger, measureRecent } from './audit/measureRecent.ts'
 export { formatReport, ledgerLine } from './audit/formatReport.ts'
+export { type ExpiredRows, type RetentionRules, findExpired, removeExpired } from './removal/retention.ts'
+export { RemovalConflict, type RemoveOptions, openRemovals } from './removal/removeRows.ts'

@@ -1,136 +1,22 @@
 /** The ledger over real tables: it balances, and a deleted and a doubled row are found and named. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import {
-  type ProfileTotals,
-  audit,
-  formatReport,
-  ledgerLine,
-  logWriterGroup,
-  measureRecent,
-} from '@tributary/clickhouse-log'
-import {
-  type LogRecord,
-  START_MS,
-  createClickHouseLogStore,
-  eventOf,
-  eventRecord,
-  logTableOf,
-  recordOf,
-} from '@tributary/clickhouse-log/testing'
-import {
-  type TopicSpec,
-  allTopics,
-  appendStamp,
-  cloudEventId,
-  topicName,
-  topics,
-  versionOf,
-} from '@tributary/contracts'
-import {
-  DeliveryOutcome,
-  DeliveryRecord,
-  OutcomeKind,
-} from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
-import { EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
-import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
+import { audit, formatReport, ledgerLine, logWriterGroup, measureRecent } from '@tributary/clickhouse-log'
+import { START_MS } from '@tributary/clickhouse-log/testing'
+import { allTopics, cloudEventId, topicName, topics } from '@tributary/contracts'
 import { createConsumerGroup, createKafka, createPlainProducer, createTopics } from '@tributary/kafka'
 import { testStack } from '../../support/testStack.ts'
 import { uniquePrefix } from '../../support/uniquePrefix.ts'
+import { fillLog, inTransactions, put, totals } from './filledLog.ts'
 import { type LogDatabase, createLogDatabase } from './logDatabase.ts'
 
 let log: LogDatabase
 beforeEach(async () => {
   log = await createLogDatabase()
-  await fill()
+  await fillLog(log)
 })
 afterEach(() => log.drop())
 
 const prefix = uniquePrefix('audit')
-/** 21 events: 2 repeated by their sender, 1 without an identifier; so 18 folded. 3 rejected. */
-const totals: ProfileTotals = { profiles: 3, events: 18, changes: new Map([[1, 6]]) }
-
-async function put(topic: TopicSpec, partition: number, records: LogRecord[]): Promise<void> {
-  const store = createClickHouseLogStore(log.clickhouse, () => logTableOf(topic))
-  const range = { epoch: 1, first: records[0]!.offset, last: records.at(-1)!.offset, records }
-  expect(await store.store({ topic: topic.name, partition }, range)).toMatchObject({ kind: 'stored' })
-}
-
-/** Stamped records of one writer, with the marker of a transaction after every third. */
-function inTransactions(values: { value: Uint8Array; headers?: Record<string, string> }[]): LogRecord[] {
-  return values.map(({ value, headers }, i) => {
-    const gap = i > 0 && i % 3 === 0 ? 1 : 0
-    return { ...recordOf(i + Math.floor(i / 3), value), gap, headers: headers ?? {} }
-  })
-}
-
-async function fill(): Promise<void> {
-  const events = Array.from({ length: 20 }, (_, i): LogRecord => {
-    const isRepeat = i === 18 || i === 19
-    return eventRecord(i, {
-      sourceId: i % 2 === 0 ? 'web' : 'pos',
-      messageId: isRepeat ? `m${i - 10}` : `m${i}`,
-      origin: `http:r${i}:0`,
-      identifiers: i === 7 ? [] : eventOf().identifiers,
-    })
-  })
-  // A job's control record came in a transaction: its marker takes an offset.
-  const control = EventRecord.encode(
-    EventRecord.fromPartial({ record: { $case: 'control', value: { job: 1 } } }),
-  )
-  const after = { ...eventRecord(22, { messageId: 'last', origin: 'http:z:0', sourceId: 'web' }), gap: 1 }
-  await put(topics.events, 0, [...events, recordOf(20, control.finish()), after])
-
-  const rejected = Array.from({ length: 3 }, (_, i) =>
-    recordOf(i, JSON.stringify({ code: 'invalid', source: 'web', origin: `http:bad:${i}`, input: '' })),
-  )
-  await put(topics.rejected, 2, rejected)
-
-  const skips = [
-    { offset: 7, reason: SkipReason.SKIP_REASON_NO_IDENTIFIER },
-    { offset: 18, reason: SkipReason.SKIP_REASON_DUPLICATE },
-    { offset: 19, reason: SkipReason.SKIP_REASON_DUPLICATE },
-  ]
-  const skipped = skips.map(({ offset, reason }, i) => {
-    const bytes = Skipped.encode(
-      Skipped.fromPartial({ topic: topics.events.name, partition: 0, offset, reason }),
-    )
-    return { value: appendStamp(bytes.finish(), { epoch: 1, writer: 'fragment-0', seq: i + 1 }) }
-  })
-  await put(topics.skipped, 0, inTransactions(skipped))
-
-  const changes = Array.from({ length: 6 }, (_, i) => ({
-    value: Buffer.from(JSON.stringify({ op: 'u', profileId: 'p-0', version: versionOf(1, i + 1) })),
-    headers: { ce_id: cloudEventId(1, topics.profileChanges.name, 1, i + 1) },
-  }))
-  await put(topics.profileChanges, 1, inTransactions(changes))
-
-  const deliveries = Array.from({ length: 7 }, (_, i) => {
-    const record = DeliveryRecord.fromPartial({ delivery: { id: `d${i}`, destinationId: 'crm' } })
-    return {
-      value: appendStamp(DeliveryRecord.encode(record).finish(), { epoch: 1, writer: 'sync-1', seq: i + 1 }),
-    }
-  })
-  await put(topics.deliveries, 0, inTransactions(deliveries))
-  const told: [number, OutcomeKind][] = [
-    [0, OutcomeKind.OUTCOME_KIND_RETRY],
-    [0, OutcomeKind.OUTCOME_KIND_DELIVERED],
-    [1, OutcomeKind.OUTCOME_KIND_DEAD],
-    // Given up, and pending again; given up, and something newer was sent; given up for good.
-    [2, OutcomeKind.OUTCOME_KIND_DEAD],
-    [2, OutcomeKind.OUTCOME_KIND_REDRIVEN],
-    [3, OutcomeKind.OUTCOME_KIND_DEAD],
-    [3, OutcomeKind.OUTCOME_KIND_FILTERED],
-    [4, OutcomeKind.OUTCOME_KIND_DEAD],
-    [4, OutcomeKind.OUTCOME_KIND_DISCARDED],
-  ]
-  const outcomes = told.map(([delivery, kind], i) => {
-    const record = DeliveryOutcome.fromPartial({ deliveryId: `d${delivery}`, kind })
-    const stamp = { epoch: 1, writer: 'delivery-0', seq: i + 1 }
-    return { value: appendStamp(DeliveryOutcome.encode(record).finish(), stamp) }
-  })
-  await put(topics.deliveryOutcomes, 0, inTransactions(outcomes))
-}
-
 async function remove(table: string, where: string): Promise<void> {
   await log.clickhouse.command(
     `ALTER TABLE ${log.clickhouse.table(table)} DELETE WHERE ${where} SETTINGS mutations_sync = 2`,
@@ -262,7 +148,7 @@ test('what a later layout epoch numbered in silence is not missing; what it lost
     ),
     headers: { ce_id: cloudEventId(2, topics.identityChanges.name, 0, seq) },
   })
-  await put(topics.identityChanges, 0, inTransactions([7, 8, 10].map(change)))
+  await put(log, topics.identityChanges, 0, inTransactions([7, 8, 10].map(change)))
   const { findings } = await ask()
   expect(findings).toMatchObject([{ rule: 'L3', at: [{ first: 9, last: 9 }] }])
 })

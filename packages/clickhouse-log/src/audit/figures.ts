@@ -15,6 +15,7 @@ export interface Figures {
   readonly hours?: readonly HourFigures[]
 }
 
+/** With what was removed since: an input is counted until no row of it is left, and then by its removal. */
 export interface SourceFigures {
   readonly source: string
   /** Rows of events, and their distinct origins: a Kafka source may repeat a record, a retried send an event. */
@@ -46,6 +47,8 @@ export interface PartitionFigures {
   readonly missing: readonly OffsetRange[]
   /** Offsets that have more than one row, the first ones. */
   readonly doubled: readonly number[]
+  /** What was removed of it on purpose; absent: nothing. */
+  readonly removed?: RemovedFigures
   /** Where its writer says it is; only when Kafka was asked. */
   readonly kafka?: {
     /** Everything below is stored, it says. */
@@ -55,6 +58,19 @@ export interface PartitionFigures {
     /** Records of the topic that are not stored yet. */
     readonly behind: number
   }
+}
+
+/** Of one partition, by the evidence in `removals`; these rows are none of those above. */
+export interface RemovedFigures {
+  /** Rows. */
+  readonly expired: number
+  readonly erased: number
+  /** Rows beyond one per offset. */
+  readonly twice: number
+  /** Offsets that they and the markers before them account for. */
+  readonly accounted: number
+  /** Offsets that have a row again, the first ones. */
+  readonly again: readonly number[]
 }
 
 /** Stamps of one writer in one partition. */
@@ -73,7 +89,7 @@ export interface SequenceFigures {
   readonly doubled: readonly number[]
 }
 
-/** Of the events topic of one layout epoch. */
+/** Of the events topic of one layout epoch, with what was removed since. */
 export interface FoldingFigures {
   readonly topic: string
   /** Copies included. */
@@ -89,6 +105,8 @@ export interface FoldingFigures {
   readonly skippedUnknown: readonly EventPlace[]
   /** Distinct (source, message id, anchor) of events with an identifier: what should be folded, by the log alone. */
   readonly foldable: number
+  /** Of the events, those that were removed on purpose; absent: none. */
+  readonly removed?: number
   /** Between the first and the last event, ms: deduplication remembers seven days. */
   readonly spanMs: number
   /** Events that are filed under another identifier than they were accepted under; none: nothing was ever blocked. */

@@ -3,7 +3,7 @@ import type { AuditReport, Folding } from './judge.ts'
 
 /**
  * `ledger: received R = events E + rejected J · events E = folded F + skipped S (duplicate d, no identifier n …) ·
- * gaps 0 · doubled 0 · balances`
+ * gaps 0 · doubled 0 · balances`, and `stored S = present P + erased e + expired x` when something was removed on purpose
  */
 export function ledgerLine(report: AuditReport): string {
   const { received, rejected, redriven, repeated, folding, gaps, doubled, balanced, findings } = report
@@ -16,10 +16,20 @@ export function ledgerLine(report: AuditReport): string {
   return [
     `ledger: received ${number(received)}${again} = events ${number(report.accepted)} + rejected ${number(rejected)}`,
     `${events} = folded ${number(folding.folded)}${erased} + skipped ${number(folding.skipped)}${reasonsText(folding)}${flight}`,
+    ...storedText(report),
     `gaps ${number(gaps)}`,
     `doubled ${number(doubled)}`,
     balanced ? 'balances' : `DOES NOT BALANCE (${findings.length} findings)`,
   ].join(' · ')
+}
+
+/** L7; nothing while nothing was removed. */
+function storedText({ stored: { present, erased, expired } }: AuditReport): string[] {
+  if (erased + expired === 0) return []
+  const rows = number(present + erased + expired)
+  return [
+    `stored ${rows} = present ${number(present)} + erased ${number(erased)} + expired ${number(expired)}`,
+  ]
 }
 
 function reasonsText({ reasons }: Folding): string {
@@ -60,7 +70,20 @@ export function formatReport(report: AuditReport): string {
     ),
     section(
       'log',
-      ['topic', 'partition', 'rows', 'first', 'last', 'markers', 'missing', 'doubled', 'set aside', 'behind'],
+      [
+        'topic',
+        'partition',
+        'rows',
+        'first',
+        'last',
+        'markers',
+        'erased',
+        'expired',
+        'missing',
+        'doubled',
+        'set aside',
+        'behind',
+      ],
       figures.partitions.map((partition) => [
         partition.topic,
         partition.partition,
@@ -68,7 +91,12 @@ export function formatReport(report: AuditReport): string {
         partition.first,
         partition.last,
         partition.gaps,
-        Math.max(partition.last + 1 - partition.offsets - partition.gaps, 0),
+        partition.removed?.erased ?? 0,
+        partition.removed?.expired ?? 0,
+        Math.max(
+          partition.last + 1 - partition.offsets - partition.gaps - (partition.removed?.accounted ?? 0),
+          0,
+        ),
         partition.rows - partition.offsets,
         partition.quarantined,
         partition.kafka?.behind ?? '?',

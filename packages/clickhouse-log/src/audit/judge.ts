@@ -9,6 +9,7 @@
  *  L5. events = folded + skipped, when quiescent; what is skipped is in the log, and skipped once. An event whose anchor is
  *      blocked counts under the next of its identifiers, once with its copies.
  *  L6. deliveries = delivered + pending + dead + filtered; each delivery once, delivered once.
+ *  L7. stored = present + erased + expired: what was removed on purpose is accounted for by its evidence, and stays away.
  */
 import { topics } from '@tributary/contracts'
 import type { EventPlace, Figures, FoldingFigures, PartitionFigures } from './figures.ts'
@@ -27,7 +28,7 @@ export interface ProfileTotals {
 
 export interface Finding {
   /** Which rule of the ledger. */
-  readonly rule: 'L1' | 'L2' | 'L3' | 'L4' | 'L5' | 'L6'
+  readonly rule: 'L1' | 'L2' | 'L3' | 'L4' | 'L5' | 'L6' | 'L7'
   /** What is wrong and where, as a sentence. */
   readonly message: string
   readonly topic?: string
@@ -64,6 +65,8 @@ export interface AuditReport {
   /** Events beyond one per origin: repeated by a producer, taken out as duplicates later. */
   readonly repeated: number
   readonly folding: Folding
+  /** Rows of all tables: those that are there, and those that were removed on purpose (L7). */
+  readonly stored: { readonly present: number; readonly erased: number; readonly expired: number }
   readonly gaps: number
   readonly doubled: number
   /** Records of the topics that are not stored yet; undefined when Kafka was not asked. */
@@ -106,6 +109,11 @@ export function judge(figures: Figures, totals?: ProfileTotals): AuditReport {
     accepted,
     repeated: accepted - eventOrigins,
     folding,
+    stored: {
+      present: sum(figures.partitions.map(({ rows }) => rows)),
+      erased: sum(figures.partitions.map(({ removed }) => removed?.erased ?? 0)),
+      expired: sum(figures.partitions.map(({ removed }) => removed?.expired ?? 0)),
+    },
     gaps:
       sum(figures.partitions.map((partition) => Math.max(missingIn(partition), 0))) +
       sum(figures.sequences.map(({ last, silent, numbers }) => last - silent - numbers)) +
@@ -116,7 +124,7 @@ export function judge(figures: Figures, totals?: ProfileTotals): AuditReport {
         ),
       ),
     doubled:
-      sum(figures.partitions.map((partition) => partition.rows - partition.offsets)) +
+      sum(figures.partitions.map(doublesIn)) +
       sum(figures.sequences.map((sequence) => sequence.rows - sequence.numbers)) +
       sum(figures.versions.map((version) => version.changes - version.numbers)),
     behind: behind.every((each) => each === undefined) ? undefined : sum(behind.map((each) => each ?? 0)),
@@ -137,7 +145,12 @@ function judgeSources({ sources }: Figures): Finding[] {
 /** Offsets between the partition's beginning and its end, or where its writer stands, that nothing accounts for. */
 function missingIn(partition: PartitionFigures): number {
   // Offsets begin at 0, so the beginning counts as well.
-  return endOf(partition) - partition.offsets - partition.gaps
+  return endOf(partition) - partition.offsets - partition.gaps - (partition.removed?.accounted ?? 0)
+}
+
+/** Rows beyond one per offset; removing them does not make them right. */
+function doublesIn({ rows, offsets, removed }: PartitionFigures): number {
+  return rows - offsets + (removed?.twice ?? 0)
 }
 
 function endOf({ last, kafka }: PartitionFigures): number {
@@ -170,7 +183,7 @@ function judgePartition(partition: PartitionFigures): Finding[] {
       message: `${where}: rows and gaps account for ${-count} offsets more than there are`,
     })
   }
-  const doubles = partition.rows - partition.offsets
+  const doubles = doublesIn(partition)
   if (doubles > 0) {
     const at = partition.doubled.map((offset) => ({ first: offset, last: offset }))
     findings.push({
@@ -179,6 +192,18 @@ function judgePartition(partition: PartitionFigures): Finding[] {
       partition: number,
       at,
       message: `${where}: ${doubles} rows too many at offset ${placesText(at)}`,
+    })
+  }
+  const again = (partition.removed?.again ?? []).map((offset) => ({ first: offset, last: offset }))
+  if (again.length > 0) {
+    findings.push({
+      rule: 'L7',
+      topic,
+      partition: number,
+      at: again,
+      message:
+        `${where}: rows that were removed on purpose are there again at offset ${placesText(again)}: ` +
+        'run `tributary retention` and `tributary erasures` again',
     })
   }
   if (PLAIN_TOPICS.includes(topic) && partition.gaps > 0) {
@@ -320,7 +345,8 @@ function judgeFolding(folding: Folding, figures: Figures): Finding[] {
   const { filings } = figures.folding
   const blocked = filings === undefined ? (folding.reasons['blocked'] ?? 0) : 0
   const removed = erased + (folding.reasons['erased'] ?? 0) + blocked
-  const tellable = removed === 0 && figures.folding.spanMs < DEDUPLICATION_MS
+  const tellable =
+    removed === 0 && (figures.folding.removed ?? 0) === 0 && figures.folding.spanMs < DEDUPLICATION_MS
   if (Math.abs(inFlight) > (filings?.unsure ?? 0) && (foldedBy === 'profiles' || tellable)) {
     const by = foldedBy === 'profiles' ? 'folded into profiles' : 'to be folded by the log'
     const rest = inFlight > 0 ? `${inFlight} are on their way or lost` : `${-inFlight} too many`

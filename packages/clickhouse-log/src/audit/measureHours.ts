@@ -4,6 +4,8 @@
  */
 import { topics } from '@tributary/contracts'
 import type { ClickHouse } from '../clickHouse.ts'
+import { removedRuns } from '../removal/removalSql.ts'
+import { openAuditedLog } from './auditedLog.ts'
 
 export interface HourFigures {
   /** Beginning of the hour, ms since 1970. */
@@ -25,11 +27,19 @@ const MAX_LINES = 10_000
 
 /** Newest hour first. `sinceMs`: beginning with the hour it lies in. */
 export async function measureHours(clickhouse: ClickHouse, sinceMs: number): Promise<HourFigures[]> {
+  const { lessened, rows: rowsOf } = await openAuditedLog(clickhouse)
+  // Runs that were removed fill what would be holes, and are no rows.
+  const runs = [...lessened]
+    .map(
+      (table) => `UNION ALL SELECT '' AS source, topic, partition, last AS at, toUInt32(last - first) AS gap,
+        toDateTime64('1900-01-01 00:00:00', 3, 'UTC') AS appended FROM ${removedRuns(clickhouse, table)}`,
+    )
+    .join('\n')
   const from = (table: string, topic: string): string =>
-    `SELECT source, topic, partition, \`offset\` AS at, gap, appended FROM ${clickhouse.table(table)}
+    `SELECT source, topic, partition, \`offset\` AS at, gap, appended FROM ${rowsOf(table)}
       WHERE (topic = '${topic}' OR startsWith(topic, '${topic}.e'))`
   const aside = `SELECT '(set aside)' AS source, topic, partition, \`offset\` AS at, gap, appended
-      FROM ${clickhouse.table('quarantine')} WHERE match(topic, '^(${topics.events.name}|${topics.rejected.name})')`
+      FROM ${rowsOf('quarantine')} WHERE match(topic, '^(${topics.events.name}|${topics.rejected.name})')`
   const rows = await clickhouse.query<Row>(
     `SELECT toUnixTimestamp(toStartOfHour(appended)) AS hour, source, topic, partition, count() AS records,
       countIf((topic, partition, at) IN
@@ -39,7 +49,7 @@ export async function measureHours(clickhouse: ClickHouse, sinceMs: number): Pro
       SELECT *, lagInFrame(toInt64(at), 1, toInt64(-1)) OVER (
         PARTITION BY topic, partition ORDER BY at ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
       ) AS before
-      FROM (${from('events', topics.events.name)} UNION ALL ${from('rejected', topics.rejected.name)} UNION ALL ${aside})
+      FROM (${from('events', topics.events.name)} UNION ALL ${from('rejected', topics.rejected.name)} UNION ALL ${aside} ${runs})
     )
     WHERE appended >= toStartOfHour(fromUnixTimestamp64Milli({since:Int64}, 'UTC'))
     GROUP BY hour, source, topic, partition

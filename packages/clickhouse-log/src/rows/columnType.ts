@@ -11,6 +11,8 @@ export const uint32: ColumnType<number> = { name: 'UInt32', write: (out, value) 
 
 export const uint64: ColumnType<number> = { name: 'UInt64', write: (out, value) => out.uint64(value) }
 
+export const int64: ColumnType<number> = { name: 'Int64', write: (out, value) => out.int64(value) }
+
 export const bool: ColumnType<boolean> = { name: 'Bool', write: (out, value) => out.uint8(value ? 1 : 0) }
 
 /** Text, or bytes that need not be text. */

@@ -2,6 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { ClickHouse } from '../clickHouse.ts'
 import { insertFailureOf } from '../insertFailure.ts'
+import { removedRuns } from '../removal/removalSql.ts'
 import type { LogTable } from '../rows/logTable.ts'
 import { quarantineTable, writeQuarantined } from '../rows/quarantine.ts'
 import { RowWriter } from '../rows/rowWriter.ts'
@@ -96,7 +97,11 @@ export function createClickHouseLogStore(
       ),
     async highestOffset(place) {
       const [found] = await clickhouse.query<{ highest: string; rows: string }>(
-        `SELECT max(highest) AS highest, sum(rows) AS rows FROM (${bothTables(place, 'max(`offset`) AS highest, count() AS rows')})`,
+        // What was removed on purpose was stored once, and must not come back from the topic.
+        `SELECT max(highest) AS highest, sum(rows) AS rows FROM (
+          ${bothTables(place, 'max(`offset`) AS highest, count() AS rows')}
+          UNION ALL SELECT max(run.last) AS highest, count() AS rows FROM ${removedRuns(clickhouse, tableOf(place.topic).name)} AS run
+          WHERE topic = {topic:String} AND partition = {partition:UInt32})`,
         { ...place },
       )
       return Number(found?.rows ?? 0) === 0 ? undefined : Number(found!.highest)
