@@ -42,6 +42,8 @@ import { createRecipeSender } from './recipe/recipeSender.ts'
 import { createKafkaSender } from './kafka/kafkaSender.ts'
 import { createPostgresSecrets, createPostgresSender } from './postgres/postgresSender.ts'
 import { createPostgresRows } from './postgres/rowStore.ts'
+import { createS3Objects } from './s3/objectStore.ts'
+import { createS3Secrets, createS3Sender } from './s3/s3Sender.ts'
 import { startActivation } from './startActivation.ts'
 import { createWebhookSecrets } from './webhook/webhookSecret.ts'
 import { createWebhookSender } from './webhook/webhookSender.ts'
@@ -106,7 +108,10 @@ export async function startService(service: ActivationService): Promise<Ports> {
   const rows = createPostgresRows()
   service.onStop('connections to databases', () => rows.close())
   const postgres = createPostgresSender({ secrets: createPostgresSecrets(set.SECRETS_DIR, Date.now), rows })
-  const sender = senderByKind({ webhook, recipe, kafka: topicsOfOthers, postgres })
+  const objects = createS3Objects()
+  service.onStop('connections to buckets', async () => objects.close())
+  const s3 = createS3Sender({ secrets: createS3Secrets(set.SECRETS_DIR, Date.now), objects })
+  const sender = senderByKind({ webhook, recipe, kafka: topicsOfOthers, postgres, s3 })
   const log = createKafkaLog(kafka, { topicPrefix: set.TOPIC_PREFIX })
   service.onStop('Kafka log', () => log.close())
   const admin = await createAdmin(kafka)

@@ -232,6 +232,7 @@ const story = {
   createdMs: 0,
   mapping: 'm1',
   filtered: '',
+  lane: '',
   change: JSON.stringify({
     audience: 'vips',
     change: 'entered',

@@ -69,6 +69,7 @@ test('the whole way, with the time and place of each step', () => {
     sync: 'vips',
     profileId: 'p-0',
     filtered: '',
+    lane: '',
   }
   const { rows } = traceStory(
     {

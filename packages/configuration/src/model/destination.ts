@@ -123,8 +123,48 @@ const Postgres = closed(
   { description: 'A table of PostgreSQL with the chosen fields of each profile.' },
 )
 
-const later = (what: string) =>
-  Type.Optional(Type.Object({}, { description: what, notYet: what, additionalProperties: true }))
+/** Longest wait of a change for others to share its file, when a document says nothing. */
+export const DEFAULT_FILE_SECONDS = 60
+
+const S3 = closed(
+  {
+    bucket: Type.String({
+      pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$',
+      expects: 'the name of a bucket such as people-changes',
+      description: 'Bucket. It must exist.',
+    }),
+    prefix: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9_=.-]+(/[A-Za-z0-9_=.-]+)*$',
+        maxLength: 400,
+        expects: 'a beginning of names such as tributary/changes',
+        description: 'What the names of all its objects begin with.',
+      }),
+    ),
+    endpoint: Type.Optional(
+      Type.String({
+        pattern: '^(https?://|\\$\\{)\\S+$',
+        expects: 'an address such as https://s3.example',
+        maxLength: 2000,
+        description: 'Address of a service that speaks S3. Amazon when not given.',
+      }),
+    ),
+    region: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 63, description: 'Region. us-east-1 when not given.' }),
+    ),
+    accessKeyId: Secret,
+    secretAccessKey: Secret,
+    everySeconds: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 3_600,
+        description: `Longest wait of a change for others to share its file, s. ${DEFAULT_FILE_SECONDS} when not given.`,
+      }),
+    ),
+    ...network,
+  },
+  { description: 'Files of changes in a bucket, compressed, a line each.' },
+)
 
 export const Destination = closed(
   {
@@ -132,7 +172,7 @@ export const Destination = closed(
     webhook: Type.Optional(Webhook),
     kafka: Type.Optional(KafkaTopic),
     postgres: Type.Optional(Postgres),
-    s3: later('S3 as a destination'),
+    s3: Type.Optional(S3),
     recipe: Type.Optional(HttpRecipe),
     purposes: Type.Optional(
       Type.Array(id('A purpose of the workspace.'), {

@@ -1,14 +1,9 @@
-/** What a person decides, injected into the task that owns the partition like the answers of destinations. */
+/**
+ * What a person decides, and what the dispatcher settles, injected into the task that owns the partition like the answers
+ * of destinations.
+ */
 export type Command =
-  | {
-      readonly command: 'redrive' | 'discard'
-      /** Key of the dead letter's row. */
-      readonly row: string
-      readonly deliveryId: string
-      readonly actor: string
-      readonly reason: string
-      readonly atMs: number
-    }
+  | Decision
   | {
       readonly command: 'stop'
       readonly destination: string
@@ -16,4 +11,25 @@ export type Command =
       readonly reason: string
       readonly atMs: number
     }
+  | Sealing
   | { readonly command: 'resume'; readonly destination: string }
+
+/** About a dead letter. */
+export interface Decision {
+  readonly command: 'redrive' | 'discard'
+  /** Key of the dead letter's row. */
+  readonly row: string
+  readonly deliveryId: string
+  readonly actor: string
+  readonly reason: string
+  readonly atMs: number
+}
+
+/** Settles what is in the file that a row begins (files.ts, F1). */
+export interface Sealing {
+  readonly command: 'seal'
+  readonly row: string
+  readonly deliveryId: string
+  /** Key of the file's last row. */
+  readonly last: string
+}

@@ -31,6 +31,7 @@ function answerHeads(driver: Driver, status: number): void {
       row,
       deliveryId: one!.id,
       attempt: attempts + 1,
+      fileEnd: '',
       answer: { kind: 'status', status },
       atMs: 200,
       random: 0,

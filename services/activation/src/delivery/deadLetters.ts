@@ -22,7 +22,7 @@ import {
   OutcomeKind,
 } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import type { StepContext } from '@tributary/stream-runtime'
-import type { Command } from './command.ts'
+import type { Decision } from './command.ts'
 import { outcomeOf, sendOutcome } from './outcome.ts'
 import { addTo, enqueue } from './queue.ts'
 import { deadCountTable, deadTable, queueOf, queueTable } from './queueRows.ts'
@@ -42,16 +42,18 @@ export function bury(context: StepContext, row: string, letter: Omit<DeadDeliver
 
 /** L3: what a delivery makes useless of the dead letters of its profile. */
 export function supersedeOlder(context: StepContext, delivered: Delivery): void {
-  const { destinationId, profileId } = delivered
+  const { destinationId, lane } = delivered
+  // Files hold every change, and each says which version it is: nothing there is useless.
+  if (lane !== '') return
   if (context.table(deadCountTable).get(destinationId) === undefined) return
   const dead = context.table(deadTable)
-  const { from, to } = queueOf(destinationId, profileId)
+  const { from, to } = queueOf(delivered)
   for (const [key, letter] of Array.from(dead.range(from, to)))
     if (!letter.superseded && isNewer(delivered, letter.delivery))
       dead.put(key, { ...letter, superseded: true })
 }
 
-export function decide(context: StepContext, command: Extract<Command, { readonly row: string }>): void {
+export function decide(context: StepContext, command: Decision): void {
   const dead = context.table(deadTable)
   const letter = dead.get(command.row)
   const delivery = letter?.delivery
@@ -79,12 +81,12 @@ export function decide(context: StepContext, command: Extract<Command, { readonl
 
 /** L3. */
 function hasNewer(context: StepContext, delivery: Delivery): boolean {
-  const { from, to } = queueOf(delivery.destinationId, delivery.profileId)
+  const { from, to } = queueOf(delivery)
   for (const [, row] of context.table(queueTable).range(from, to))
     if (row.delivery && isNewer(row.delivery, delivery)) return true
   return false
 }
 
 function isNewer(one: Delivery, than: Delivery | undefined): boolean {
-  return one.syncId === than?.syncId && one.version > than.version
+  return one.lane === '' && one.syncId === than?.syncId && one.version > than.version
 }

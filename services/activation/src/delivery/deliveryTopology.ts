@@ -2,14 +2,15 @@
  * The delivery task: what is to be sent, in which order, and what came of it. It never sends: the dispatcher reads
  * what is due from the committed state, sends, and injects the answer.
  *
- *      deliveries ──▶ queue per (destination, profile) ──head──▶ due ┄┄▶ dispatcher ┄┄▶ destination
+ *      deliveries ──▶ queue per (destination, lane) ────head──▶ due ┄┄▶ dispatcher ┄┄▶ destination
  *                          ▲                                                   ┊
  *                          └───────────────── answer (injected) ◀┄┄┄┄┄┄┄┄┄┄┄┄┄┄┘
  *                                     ├──▶ delivery-outcomes (every answer, every decision)
  *                                     └──▶ dead letters (what is given up) ◀┄┄ decisions of people (injected)
  *
  * Invariants:
- *  Q1. Per destination and profile only the oldest delivery is due; the next one follows when it is delivered or dead.
+ *  Q1. Per destination and lane, which is the profile unless the delivery says otherwise, only the oldest delivery is
+ *      due; the next one follows when it is delivered or dead. What goes in a file ends with the one that begins it.
  *  Q2. An answer counts once: one that is not about the present try of the present head is ignored.
  *  Q3. Every delivery ends in exactly one of the outcomes delivered, dead and filtered; a dead one that is redriven is
  *      pending again (deadLetters.ts).
@@ -28,7 +29,7 @@ import {
 import type { Input, Processor, StepContext, TableSpec, Topology } from '@tributary/stream-runtime'
 import { backOff } from './backOff.ts'
 import { type Answer, type Classified, classify } from './classify.ts'
-import type { Command } from './command.ts'
+import type { Command, Sealing } from './command.ts'
 import { bury, decide, supersedeOlder } from './deadLetters.ts'
 import { afterAnswer, stopped } from './destinationState.ts'
 import { outcomeOf, sendOutcome } from './outcome.ts'
@@ -43,6 +44,7 @@ import {
   pendingTable,
   queueOf,
   queueTable,
+  rowsBetween,
 } from './queueRows.ts'
 
 /** What the dispatcher says about one try. */
@@ -52,6 +54,8 @@ export interface Answered {
   readonly deliveryId: string
   /** Number of the try, 1 at first. */
   readonly attempt: number
+  /** Key of the last row that was sent with it; empty: it went alone. */
+  readonly fileEnd: string
   readonly answer: Answer
   readonly atMs: number
   /** In [0, 1), for the jitter of the back-off. */
@@ -114,9 +118,19 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Injected> {
         )
         return
       }
+      case 'seal':
+        this.#sealed(context, command)
+        return
       case 'resume':
         destinations.delete(command.destination)
     }
+  }
+
+  /** Files.ts, F1: the first word counts, so that a file is what it was however often it is sent. */
+  #sealed(context: StepContext, { row: key, deliveryId, last }: Sealing): void {
+    const queue = context.table(queueTable)
+    const row = queue.get(key)
+    if (row?.delivery?.id === deliveryId && row.fileEnd === '') queue.put(key, { ...row, fileEnd: last })
   }
 
   #answered(context: StepContext, answered: Answered): void {
@@ -127,34 +141,40 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Injected> {
       return
     const classified = classify(answered.answer)
     this.#noteDestination(context, delivery.destinationId, classified, answered)
-    const status = answered.answer.kind === 'status' ? answered.answer.status : 0
-    const { code, message } = classified
-    const result = (kind: OutcomeKind): DeliveryOutcome =>
-      outcomeOf(delivery, { kind, attempt: answered.attempt, status, code, message, timeMs: answered.atMs })
+    const wait =
+      classified.verdict === 'retry'
+        ? backOff(row.failures + 1, answered.random, classified.retryAfterMs)
+        : undefined
+    const told = (one: Delivery, kind: OutcomeKind): DeliveryOutcome => {
+      const status = answered.answer.kind === 'status' ? answered.answer.status : 0
+      const { code, message } = classified
+      return outcomeOf(one, { kind, attempt: answered.attempt, status, code, message, timeMs: answered.atMs })
+    }
     switch (classified.verdict) {
       case 'delivered':
-        sendOutcome(context, result(OutcomeKind.OUTCOME_KIND_DELIVERED))
-        supersedeOlder(context, delivery)
-        this.#next(context, answered.row, row, delivery, answered.atMs)
+        this.#settle(context, answered, row, delivery, (_key, one) => {
+          sendOutcome(context, told(one, OutcomeKind.OUTCOME_KIND_DELIVERED))
+          supersedeOlder(context, one)
+        })
         return
+      case 'retry':
       case 'item':
-        this.#bury(context, row, delivery, answered, result(OutcomeKind.OUTCOME_KIND_DEAD))
-        return
-      case 'retry': {
-        const wait = backOff(row.failures + 1, answered.random, classified.retryAfterMs)
         if (wait === undefined)
-          this.#bury(context, row, delivery, answered, result(OutcomeKind.OUTCOME_KIND_DEAD))
+          this.#settle(context, answered, row, delivery, (key, one) => {
+            const last = told(one, OutcomeKind.OUTCOME_KIND_DEAD)
+            sendOutcome(context, last)
+            bury(context, key, { delivery: one, last, attempts: answered.attempt })
+          })
         else {
-          sendOutcome(context, result(OutcomeKind.OUTCOME_KIND_RETRY))
+          sendOutcome(context, told(delivery, OutcomeKind.OUTCOME_KIND_RETRY))
           this.#again(context, row, delivery, answered, classified, answered.atMs + wait, row.failures + 1)
         }
         return
-      }
       case 'wait':
       case 'pause':
       case 'disable':
         // The destination's state holds everything back; the item has done nothing wrong and stays due.
-        sendOutcome(context, result(OutcomeKind.OUTCOME_KIND_RETRY))
+        sendOutcome(context, told(delivery, OutcomeKind.OUTCOME_KIND_RETRY))
         this.#again(context, row, delivery, answered, classified, answered.atMs, row.failures)
     }
   }
@@ -177,8 +197,8 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Injected> {
     failures: number,
   ): void {
     const due = context.table(dueTable)
-    due.delete(dueKey(delivery.destinationId, row.nextTryMs, delivery.profileId))
-    due.put(dueKey(delivery.destinationId, nextTryMs, delivery.profileId), answered.row)
+    due.delete(dueKey(delivery, row.nextTryMs))
+    due.put(dueKey(delivery, nextTryMs), answered.row)
     context.table(queueTable).put(answered.row, {
       ...row,
       attempts: answered.attempt,
@@ -188,30 +208,27 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Injected> {
     })
   }
 
-  #bury(
+  /** Takes the head away, with the whole of its file where it begins one, and makes the next one due (Q1, Q4). */
+  #settle(
     context: StepContext,
+    { row: key, fileEnd, atMs }: Answered,
     row: PendingDelivery,
-    delivery: Delivery,
-    answered: Answered,
-    last: DeliveryOutcome,
+    head: Delivery,
+    tell: (key: string, delivery: Delivery) => void,
   ): void {
-    sendOutcome(context, last)
-    bury(context, answered.row, { delivery, last, attempts: answered.attempt })
-    this.#next(context, answered.row, row, delivery, answered.atMs)
-  }
-
-  /** Q1: takes the head away and makes the next one due. */
-  #next(context: StepContext, key: string, row: PendingDelivery, delivery: Delivery, nowMs: number): void {
-    const { destinationId, profileId } = delivery
     const queue = context.table(queueTable)
     const due = context.table(dueTable)
-    queue.delete(key)
-    addTo(context.table(pendingTable), destinationId, -1) // Q4
-    due.delete(dueKey(destinationId, row.nextTryMs, profileId))
-    const { from, to } = queueOf(destinationId, profileId)
-    const head = [...queue.range(from, to, 1)][0]
-    if (!head) return
-    queue.put(head[0], { ...head[1], nextTryMs: nowMs })
-    due.put(dueKey(destinationId, nowMs, profileId), head[0])
+    const { from, to } = rowsBetween(key, fileEnd === '' ? key : fileEnd)
+    for (const [each, { delivery }] of Array.from(queue.range(from, to))) {
+      if (delivery) tell(each, delivery)
+      queue.delete(each)
+      addTo(context.table(pendingTable), head.destinationId, -1)
+    }
+    due.delete(dueKey(head, row.nextTryMs))
+    const waiting = queueOf(head)
+    const next = [...queue.range(waiting.from, waiting.to, 1)][0]
+    if (!next) return
+    queue.put(next[0], { ...next[1], nextTryMs: atMs })
+    due.put(dueKey(head, atMs), next[0])
   }
 }

@@ -20,6 +20,7 @@ import { type Answer, classify } from './classify.ts'
 import type { Injected } from './deliveryTopology.ts'
 import { type Admission, admission } from './destinationState.ts'
 import type { DispatchObserver } from './dispatchObserver.ts'
+import { type DeliveryFile, fileOf, sealOf } from './files.ts'
 import { destinationTable, dueBy, dueTable, queueTable } from './queueRows.ts'
 import { limitsOf } from './usualLimits.ts'
 import { type RateLimit, createRateLimit } from './rateLimit.ts'
@@ -32,6 +33,14 @@ export interface Sender {
   /** What keeps it from sending at all, for example a secret that is not mounted; undefined when nothing does. */
   blocked(destination: DestinationDocument): { readonly code: string; readonly message: string } | undefined
   send(destination: DestinationDocument, delivery: Delivery, signal: AbortSignal): Promise<Answer>
+  /** For a kind whose deliveries go in files (files.ts). */
+  readonly files?: Files | undefined
+}
+
+export interface Files {
+  /** Longest time a change waits for others to share its file, ms; undefined: this destination takes no files. */
+  longestMs(destination: DestinationDocument): number | undefined
+  send(destination: DestinationDocument, file: DeliveryFile, signal: AbortSignal): Promise<Answer>
 }
 
 export interface DispatcherOptions {
@@ -128,11 +137,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const limits = limitsOf(destination)
     const perSecond = limits.perSecond * share
     const concurrent = Math.max(1, Math.round(limits.concurrent * share))
+    const longestMs = options.sender.files?.longestMs(destination)
     let free = (admitted.kind === 'probe' ? 1 : concurrent) - lane.underWay
     if (free <= 0) return
     for (const due of dueRows(destination.id, views, now, lane.calls.size + free)) {
       const id = `${due.view.partition}/${due.key}`
       if (lane.calls.has(id)) continue // W1
+      if (longestMs !== undefined && due.row.fileEnd === '') {
+        const sealing = sealOf({ ...due, delivery: due.row.delivery }, now, longestMs)
+        if (sealing) tasks.inject(due.view.partition, sealing)
+        continue
+      }
       if (!lane.rate.take(now, perSecond)) return
       start(destination, document, lane, due, id)
       free -= 1
@@ -181,7 +196,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   ): Promise<void> {
     const { delivery } = due.row
     const startedMs = clock()
-    const answer = await options.sender.send(destination, delivery, abort.signal)
+    const { files } = options.sender
+    // What began a file goes alone when its destination has become one that takes none.
+    const isFile = files?.longestMs(destination) !== undefined && due.row.fileEnd !== ''
+    const answer =
+      files && isFile
+        ? await files.send(destination, fileOf({ ...due, delivery }, due.row.fileEnd), abort.signal)
+        : await options.sender.send(destination, delivery, abort.signal)
     const atMs = clock()
     call.answered = true
     lane.underWay -= 1
@@ -201,6 +222,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       row: due.key,
       deliveryId: delivery.id,
       attempt: call.attempt,
+      fileEnd: isFile ? due.row.fileEnd : '',
       answer,
       atMs,
       random: options.random(),

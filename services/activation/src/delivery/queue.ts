@@ -2,19 +2,19 @@ import type { Delivery } from '@tributary/contracts/generated/tributary/delivery
 import type { StepContext, Table } from '@tributary/stream-runtime'
 import { dueKey, dueTable, orderTable, pendingTable, queueKey, queueOf, queueTable } from './queueRows.ts'
 
-/** Behind everything that waits for the same destination and profile; due at once when nothing does. */
+/** Behind everything that waits for the same destination and lane; due at once when nothing does. */
 export function enqueue(context: StepContext, delivery: Delivery, attempts: number, nowMs: number): void {
-  const { destinationId, profileId } = delivery
+  const { destinationId } = delivery
   const orders = context.table(orderTable)
   const order = orders.get('next') ?? 1
   orders.put('next', order + 1)
   const queue = context.table(queueTable)
-  const { from, to } = queueOf(destinationId, profileId)
+  const { from, to } = queueOf(delivery)
   const isHead = [...queue.range(from, to, 1)].length === 0
-  const key = queueKey(destinationId, profileId, order)
+  const key = queueKey(delivery, order)
   const nextTryMs = isHead ? nowMs : 0
-  queue.put(key, { delivery, attempts, failures: 0, nextTryMs, lastCode: '' })
-  if (isHead) context.table(dueTable).put(dueKey(destinationId, nowMs, profileId), key)
+  queue.put(key, { delivery, attempts, failures: 0, nextTryMs, lastCode: '', fileEnd: '' })
+  if (isHead) context.table(dueTable).put(dueKey(delivery, nowMs), key)
   addTo(context.table(pendingTable), destinationId, 1)
 }
 

@@ -3,8 +3,8 @@
  *
  * | table       | key                                             | value                                         |
  * |-------------|-------------------------------------------------|-----------------------------------------------|
- * | queue       | destination ‖ profile ‖ order                   | the delivery and its tries                    |
- * | due         | destination ‖ time ‖ profile                    | key of the queue's row: only heads have one   |
+ * | queue       | destination ‖ lane ‖ order                      | the delivery and its tries                    |
+ * | due         | destination ‖ time ‖ lane                       | key of the queue's row: only heads have one   |
  * | destination | destination                                     | DestinationState                              |
  * | order       | "next"                                          | number the next arrival gets                  |
  * | pending     | destination                                     | how many rows the queue has for it            |
@@ -12,7 +12,11 @@
  * | dead-count  | destination                                     | how many rows dead has for it                 |
  */
 import { KEY_SEPARATOR, topics } from '@tributary/contracts'
-import { DeadDelivery, PendingDelivery } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
+import {
+  DeadDelivery,
+  type Delivery,
+  PendingDelivery,
+} from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import type { TableSpec } from '@tributary/stream-runtime'
 import { jsonCodec } from '../jsonCodec.ts'
 import type { DestinationState } from './destinationState.ts'
@@ -60,18 +64,33 @@ function padded(number: number): string {
   return String(number).padStart(15, '0')
 }
 
-export function queueKey(destination: string, profile: string, order: number): string {
-  return [destination, profile, padded(order)].join(KEY_SEPARATOR)
+/** What a delivery keeps its order in: its profile, unless it says otherwise. */
+function laneOf({ lane, profileId }: Delivery): string {
+  return lane === '' ? profileId : lane
 }
 
-/** All waiting deliveries of one destination and profile, oldest first. */
-export function queueOf(destination: string, profile: string): KeyRange {
-  const from = [destination, profile, ''].join(KEY_SEPARATOR)
+export function queueKey(delivery: Delivery, order: number): string {
+  return [delivery.destinationId, laneOf(delivery), padded(order)].join(KEY_SEPARATOR)
+}
+
+/** The number in the key of a row. */
+export function orderIn(key: string): number {
+  return Number(key.slice(key.lastIndexOf(KEY_SEPARATOR) + 1))
+}
+
+/** All waiting deliveries of the same destination and lane, oldest first. */
+export function queueOf(delivery: Delivery): KeyRange {
+  const from = [delivery.destinationId, laneOf(delivery), ''].join(KEY_SEPARATOR)
   return { from, to: from + AFTER }
 }
 
-export function dueKey(destination: string, dueMs: number, profile: string): string {
-  return [destination, padded(dueMs), profile].join(KEY_SEPARATOR)
+/** Those of a lane from one row to another, both included. */
+export function rowsBetween(first: string, last: string): KeyRange {
+  return { from: first, to: `${last}!` }
+}
+
+export function dueKey(delivery: Delivery, dueMs: number): string {
+  return [delivery.destinationId, padded(dueMs), laneOf(delivery)].join(KEY_SEPARATOR)
 }
 
 /** Heads of one destination that are due by `nowMs`, longest due first. */

@@ -16,6 +16,8 @@ const RECORDS_AT_ONCE = 500
 /** Rows of a table: some hundred together in a statement. */
 const ROWS_PER_SECOND = 2_000
 const ROWS_AT_ONCE = 500
+/** Files under way at once: each is held in memory whole. */
+const FILES_AT_ONCE = 4
 /** Requests of a recipe under way at once: each holds a whole batch. */
 const BATCHES_AT_ONCE = 2
 
@@ -28,7 +30,7 @@ export function limitsOf(destination: DestinationDocument): Limits {
   return limits
 }
 
-function read({ recipe, kafka, postgres, maxPerSecond, maxConcurrent }: DestinationDocument): Limits {
+function read({ recipe, kafka, postgres, s3, maxPerSecond, maxConcurrent }: DestinationDocument): Limits {
   if (kafka)
     return {
       perSecond: maxPerSecond ?? RECORDS_PER_SECOND,
@@ -36,6 +38,7 @@ function read({ recipe, kafka, postgres, maxPerSecond, maxConcurrent }: Destinat
     }
   if (postgres)
     return { perSecond: maxPerSecond ?? ROWS_PER_SECOND, concurrent: maxConcurrent ?? ROWS_AT_ONCE }
+  if (s3) return { perSecond: maxPerSecond ?? CALLS_PER_SECOND, concurrent: maxConcurrent ?? FILES_AT_ONCE }
   const batch = (recipe && readRecipe(recipe).read?.compiled.batch) ?? 1
   const atOnce = batch > 1 ? BATCHES_AT_ONCE * batch : CALLS_AT_ONCE
   return { perSecond: maxPerSecond ?? CALLS_PER_SECOND * batch, concurrent: maxConcurrent ?? atOnce }

@@ -16,6 +16,12 @@ export function senderByKind(senders: Senders): Sender {
   return {
     blocked: (destination) => of(destination).blocked(destination),
     send: (destination, delivery, signal) => of(destination).send(destination, delivery, signal),
+    files: {
+      longestMs: (destination) => of(destination).files?.longestMs(destination),
+      send: (destination, file, signal) =>
+        of(destination).files?.send(destination, file, signal) ??
+        unknownKind.send(destination, file.deliveries[0]!, signal),
+    },
   }
 }
 

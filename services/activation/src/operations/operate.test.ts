@@ -104,7 +104,14 @@ function giveUp(count: number, status = 422): void {
       const { delivery: one, attempts } = view.table(queueTable).get(row)!
       const at = { atMs: 500, random: 0, document: 'h' }
       const answered: Answer = { kind: 'status', status }
-      tasks.inject(partition, { row, deliveryId: one!.id, attempt: attempts + 1, answer: answered, ...at })
+      tasks.inject(partition, {
+        row,
+        deliveryId: one!.id,
+        attempt: attempts + 1,
+        fileEnd: '',
+        answer: answered,
+        ...at,
+      })
     }
   }
   tasks.commit()

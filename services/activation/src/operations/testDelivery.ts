@@ -44,5 +44,6 @@ function testItem(destinationId: string, id: string, nowMs: number): Delivery {
     mapping: '',
     filtered: '',
     receivedTimeMs: 0,
+    lane: '',
   }
 }

@@ -13,6 +13,9 @@ import { mapFields } from './mapFields.ts'
 import type { ProfileView } from './profileView.ts'
 import { endsConsent, projectionOf } from './projection.ts'
 
+/** No id of a profile begins with an underscore. */
+const FILE_LANE = '_files'
+
 /** 128 bits, hex: the idempotency key = hash(destination, change id, mapping). */
 function deliveryId(destination: string, changeId: string, mapping: string): string {
   return createHash('sha256').update(`${destination}\0${changeId}\0${mapping}`).digest('hex').slice(0, 32)
@@ -42,6 +45,8 @@ export function deliveryOf(
     createdTimeMs,
     mapping,
     receivedTimeMs: change.receivedTimeMs ?? 0,
+    // Files hold every change, in the order of their partition.
+    lane: destination?.s3 === undefined ? '' : FILE_LANE,
     filtered: isSent ? '' : `no consent to ${purpose}`,
   }
 }

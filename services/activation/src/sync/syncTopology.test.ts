@@ -81,6 +81,7 @@ test('a person who enters an audience is sent to its destination, with the mappe
     changeId: `a-${versionOf(1, 1)}`,
     createdTimeMs: 8,
     filtered: '',
+    lane: '',
   })
   expect(JSON.parse(delivery?.body ?? '')).toEqual({
     type: changeTypes.audienceEntered,
