@@ -14,9 +14,9 @@ import { type ComputedTrait } from '../profile/profile.ts'
 import { firstKey } from '../profile/traitPath.ts'
 import { type Json } from '../event/json.ts'
 import { type CompiledLeaf, type CompiledRead } from './compileAudience.ts'
-import { compares } from './comparison.ts'
+import { compileComparison } from './comparison.ts'
 import { inReadingOrder } from './inReadingOrder.ts'
-import { type AudienceInForce, readOfNobody, traitPathOf } from './judgeAudience.ts'
+import { type AudienceInForce, holds, readOfNobody, traitPathOf } from './judgeAudience.ts'
 
 /** What one or more leaves read. */
 export interface IndexedRead {
@@ -28,7 +28,7 @@ export interface IndexedRead {
 }
 
 export interface IndexedLeaf {
-  readonly comparison: CompiledLeaf['comparison']
+  readonly compares: (value: Json | undefined) => boolean
   /** Place of what it reads. */
   readonly read: number
   /** Its verdict on somebody of whom nothing is known. */
@@ -57,6 +57,8 @@ export interface AudienceIndex<A extends AudienceInForce = AudienceInForce> {
   readonly byAudience: ReadonlyMap<string, readonly number[]>
   /** Reads of silence: any event changes them, and time does. */
   readonly ofActivity: readonly number[]
+  /** Places of the audiences that somebody of whom nothing is known may be in, sorted. */
+  readonly openAtRest: readonly number[]
   /** Documents of aggregates that change though nothing happens. */
   readonly windowed: ReadonlySet<string>
 }
@@ -75,7 +77,32 @@ export function indexAudiences<A extends AudienceInForce>(
       return index.add(leaf, blind, place)
     }),
   )
-  return { ...index.built(), audiences: ordered.map((audience, i) => ({ audience, leaves: indexed[i]! })) }
+  const built = index.built()
+  return {
+    ...built,
+    audiences: ordered.map((audience, i) => ({ audience, leaves: indexed[i]! })),
+    openAtRest: openAtRest(ordered, indexed, built),
+  }
+}
+
+/** Those that hold at rest, where a sample or an audience that is open may be either. */
+function openAtRest(
+  ordered: readonly AudienceInForce[],
+  indexed: readonly (readonly number[])[],
+  { leaves, reads }: Pick<AudienceIndex, 'leaves' | 'reads'>,
+): number[] {
+  const open = new Set<string>()
+  const places: number[] = []
+  for (const [place, { id, compiled }] of ordered.entries()) {
+    const isOpen = indexed[place]!.some((leaf) => {
+      const { read, blind } = reads[leaves[leaf]!.read]!
+      return read.kind === 'sample' || (read.kind === 'audience' && !blind && open.has(read.audience))
+    })
+    if (!isOpen && !holds(compiled.root, (leaf) => leaves[indexed[place]![leaf]!]!.atRest)) continue
+    open.add(id)
+    places.push(place)
+  }
+  return places
 }
 
 class IndexBuilder {
@@ -104,8 +131,9 @@ class IndexBuilder {
     let place = this.#leafPlaces.get(key)
     if (place === undefined) {
       place = this.#leaves.length
-      const atRest = compares(readOfNobody(read, this.#computed), comparison)
-      this.#leaves.push({ comparison, read: readPlace, atRest, audiences: [] })
+      const compares = compileComparison(comparison)
+      const atRest = compares(readOfNobody(read, this.#computed))
+      this.#leaves.push({ compares, read: readPlace, atRest, audiences: [] })
       this.#leafPlaces.set(key, place)
       this.#reads[readPlace]!.leaves.push(place)
     }
@@ -114,7 +142,7 @@ class IndexBuilder {
     return place
   }
 
-  built(): Omit<AudienceIndex, 'audiences'> {
+  built(): Omit<AudienceIndex, 'audiences' | 'openAtRest'> {
     return {
       leaves: this.#leaves,
       reads: this.#reads,

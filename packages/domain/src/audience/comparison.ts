@@ -76,12 +76,19 @@ const holds: { [O in Operator]: (value: Value, operand: NonNullable<Comparison[O
 
 /** Whether every operator given holds for the value. None given: that there is a value. */
 export function compares(value: Value, comparison: Comparison): boolean {
-  const given = comparisonOperators.filter((operator) => comparison[operator] !== undefined)
-  if (given.length === 0) return holds.exists(value, true)
-  return given.every((operator) => {
+  return compileComparison(comparison)(value)
+}
+
+/** `compares` for one comparison and many values. */
+export function compileComparison(comparison: Comparison): (value: Value) => boolean {
+  const checks = comparisonOperators.flatMap((operator) => {
+    const operand: unknown = comparison[operator]
+    if (operand === undefined) return []
     const check = holds[operator] as (value: Value, operand: unknown) => boolean
-    return check(value, comparison[operator])
+    return [(value: Value) => check(value, operand)]
   })
+  if (checks.length === 0) return (value) => holds.exists(value, true)
+  return checks.length === 1 ? checks[0]! : (value) => checks.every((check) => check(value))
 }
 
 function isNumber(value: Value): boolean {

@@ -1,7 +1,7 @@
 import { type Json } from '../event/json.ts'
 import { type Path, parsePath, readPath } from '../event/path.ts'
 import { type FoldableEvent } from '../profile/eventFacts.ts'
-import { type Comparison, type Scalar, compares } from './comparison.ts'
+import { type Comparison, type Scalar, compileComparison } from './comparison.ts'
 
 /** Path inside the event → what must hold; a bare value means eq. All must hold. */
 export interface EventFilter {
@@ -23,7 +23,7 @@ export function compileEventPath(text: string): EventPath {
 export function compileEventFilter(filter: EventFilter | undefined): (event: FoldableEvent) => boolean {
   const checks = Object.entries(filter ?? {}).map(([text, given]) => ({
     read: compileEventPath(text),
-    comparison: typeof given === 'object' ? given : { eq: given },
+    holds: compileComparison(typeof given === 'object' ? given : { eq: given }),
   }))
-  return (event) => checks.every(({ read, comparison }) => compares(read(event), comparison))
+  return (event) => checks.every(({ read, holds }) => holds(read(event)))
 }

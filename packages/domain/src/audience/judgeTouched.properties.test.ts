@@ -12,7 +12,7 @@ import { compileAudience } from './compileAudience.ts'
 import { type Condition } from './condition.ts'
 import { inReadingOrder } from './inReadingOrder.ts'
 import { type AudienceInForce, judgeAudiences, judgedProfile } from './judgeAudience.ts'
-import { judgeAnew, judgeTouched } from './judgeTouched.ts'
+import { judgeAnew, judgeFirst, judgeTouched } from './judgeTouched.ts'
 import { type Touched, nothingTouched, touchPart } from './touched.ts'
 import { arbitraryCondition } from './testing/arbitraryConditions.ts'
 
@@ -211,7 +211,7 @@ class World {
           touched,
           aggregates: profile.aggregates,
         })
-      : judgeAnew(this.#index, reader, isMember)
+      : judgeFirst(this.#index, reader, touched)
     const members = new Set(memory?.members)
     for (const { audience, member } of judged.flips) {
       if (member) members.add(audience.id)

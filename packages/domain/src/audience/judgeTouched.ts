@@ -16,7 +16,6 @@
 import { type Json } from '../event/json.ts'
 import { type Aggregate } from '../aggregate/aggregate.ts'
 import { type AudienceIndex, type IndexedRead } from './audienceIndex.ts'
-import { compares } from './comparison.ts'
 import {
   type AudienceInForce,
   type JudgedLeaf,
@@ -30,7 +29,7 @@ import { type Touched } from './touched.ts'
 export interface MembershipFlip<A extends AudienceInForce> {
   readonly audience: A
   readonly member: boolean
-  /** The leaves that flipped, each with what it saw, in the order of the condition; judged anew: all of them. */
+  /** The leaves that flipped, each with what it saw, in the order of the condition; at first and anew: all of them. */
   readonly leaves: readonly JudgedLeaf[]
 }
 
@@ -46,6 +45,18 @@ export interface JudgedBefore {
   readonly isMember: (audience: string) => boolean
 }
 
+/** Somebody of whom nothing was known until now: `touched` names all that is. */
+export function judgeFirst<A extends AudienceInForce>(
+  index: AudienceIndex<A>,
+  profile: JudgedProfile,
+  touched: Touched,
+): Judged<A> {
+  const judgement = new Judgement(index, profile, { moved: [], isMember: () => false })
+  for (const place of readsTouched(index, touched, [])) judgement.readAgain(place)
+  for (const place of index.openAtRest) judgement.doubt(place)
+  return judgement.settle(() => true)
+}
+
 /** Everything, whatever was known before. */
 export function judgeAnew<A extends AudienceInForce>(
   index: AudienceIndex<A>,
@@ -55,7 +66,7 @@ export function judgeAnew<A extends AudienceInForce>(
   const judgement = new Judgement(index, profile, { moved: [], isMember })
   index.reads.forEach((_, place) => judgement.readAgain(place))
   index.audiences.forEach((_, place) => judgement.doubt(place))
-  return judgement.settle((leaves) => leaves)
+  return judgement.settle(() => true)
 }
 
 /** What `touched` names. `aggregates`: those of the profile. */
@@ -74,18 +85,19 @@ export function judgeTouched<A extends AudienceInForce>(
 ): Judged<A> {
   const judgement = new Judgement(index, profile, before)
   for (const place of readsTouched(index, touched, aggregates)) judgement.readAgain(place)
-  return judgement.settle((leaves) => leaves.filter((place) => judgement.hasFlipped(place)))
+  return judgement.settle((leaf) => judgement.hasFlipped(leaf))
 }
 
+/** Some may be named twice. */
 function readsTouched(
   index: AudienceIndex,
   touched: Touched,
   aggregates: readonly Pick<Aggregate, 'document'>[],
 ): Iterable<number> {
   if (touched.everything) return index.reads.keys()
-  const reads = new Set<number>()
+  const reads: number[] = []
   const add = (places: readonly number[] | undefined) => {
-    for (const place of places ?? []) reads.add(place)
+    if (places) for (const place of places) reads.push(place)
   }
   for (const key of touched.traits) add(index.byTrait.get(key))
   for (const document of touched.aggregates) add(index.byAggregate.get(document))
@@ -102,12 +114,14 @@ class Judgement<A extends AudienceInForce> {
   readonly #index: AudienceIndex<A>
   readonly #profile: JudgedProfile
   readonly #before: JudgedBefore
-  readonly #moved: Set<number>
+  /** Sorted; that of before until a leaf flips. */
+  #moved: readonly number[]
   /** Leaves whose verdict is another than before. */
-  readonly #flipped = new Set<number>()
+  readonly #flipped: number[] = []
   /** Read in this judgement, by place. */
   readonly #values = new Map<number, Json | undefined>()
-  readonly #memberships = new Map<string, boolean>()
+  /** Those that changed. */
+  #memberships: Map<string, boolean> | undefined
   /** Places of audiences to be looked at, sorted; those before `#done` have been. */
   readonly #doubted: number[] = []
   #done = 0
@@ -116,20 +130,18 @@ class Judgement<A extends AudienceInForce> {
     this.#index = index
     this.#profile = profile
     this.#before = before
-    this.#moved = new Set(before.moved)
+    this.#moved = before.moved
   }
 
   /** Reads again, and doubts the audiences of each leaf that flipped by it. */
   readAgain(place: number): void {
     const read = this.#index.reads[place]!
-    if (!isKept(read)) return
+    if (!isKept(read) || this.#values.has(place)) return
     const value = this.#value(place)
     for (const leaf of read.leaves) {
-      const { comparison, atRest, audiences } = this.#index.leaves[leaf]!
-      const moved = compares(value, comparison) !== atRest
-      if (moved === this.#moved.has(leaf)) continue
-      if (moved) this.#moved.add(leaf)
-      else this.#moved.delete(leaf)
+      const { compares, atRest, audiences } = this.#index.leaves[leaf]!
+      if ((compares(value) !== atRest) === isIn(this.#moved, leaf)) continue
+      this.#moved = toggled(this.#moved, leaf)
       this.#flip(leaf, audiences)
     }
   }
@@ -140,43 +152,40 @@ class Judgement<A extends AudienceInForce> {
   }
 
   hasFlipped(leaf: number): boolean {
-    return this.#flipped.has(leaf)
+    return this.#flipped.includes(leaf)
   }
 
-  /** Looks at every audience in doubt, each after those it reads. `told`: which of its leaves a flip tells of. */
-  settle(told: (leaves: readonly number[]) => readonly number[]): Judged<A> {
+  /** Looks at every audience in doubt, each after those it reads. `tells`: whether a flip tells of a leaf it has. */
+  settle(tells: (leaf: number) => boolean): Judged<A> {
     const flips: MembershipFlip<A>[] = []
     for (; this.#done < this.#doubted.length; this.#done++) {
       const { audience, leaves } = this.#index.audiences[this.#doubted[this.#done]!]!
       if (audience.disabled) continue
       const member = holds(audience.compiled.root, (leaf) => this.#isMet(leaves[leaf]!))
       if (member === this.#before.isMember(audience.id)) continue
+      this.#memberships ??= new Map()
       this.#memberships.set(audience.id, member)
       for (const place of this.#index.byAudience.get(audience.id) ?? [])
         for (const leaf of this.#index.reads[place]!.leaves)
           this.#flip(leaf, this.#index.leaves[leaf]!.audiences)
-      const ofIt = new Set(told(leaves))
       const because = leaves.flatMap((leaf, i) => {
-        if (!ofIt.has(leaf)) return []
+        if (!tells(leaf)) return []
         const value = this.#value(this.#index.leaves[leaf]!.read) ?? null
         return [{ condition: audience.compiled.leaves[i]!.text, value, met: this.#isMet(leaf) }]
       })
       flips.push({ audience, member, leaves: because })
     }
-    const moved = this.#flipped.size === 0 ? this.#before.moved : [...this.#moved].sort((a, b) => a - b)
-    return { moved, flips }
+    return { moved: this.#moved, flips }
   }
 
   #flip(leaf: number, audiences: readonly number[]): void {
-    this.#flipped.add(leaf)
+    this.#flipped.push(leaf)
     for (const audience of audiences) this.doubt(audience)
   }
 
   #isMet(leaf: number): boolean {
-    const { read, comparison, atRest } = this.#index.leaves[leaf]!
-    return isKept(this.#index.reads[read]!)
-      ? this.#moved.has(leaf) !== atRest
-      : compares(this.#value(read), comparison)
+    const { read, compares, atRest } = this.#index.leaves[leaf]!
+    return isKept(this.#index.reads[read]!) ? isIn(this.#moved, leaf) !== atRest : compares(this.#value(read))
   }
 
   #value(place: number): Json | undefined {
@@ -189,13 +198,23 @@ class Judgement<A extends AudienceInForce> {
   }
 
   #isMember(audience: string): boolean {
-    return this.#memberships.get(audience) ?? this.#before.isMember(audience)
+    return this.#memberships?.get(audience) ?? this.#before.isMember(audience)
   }
 }
 
 /** J2. */
 function isKept({ read }: IndexedRead): boolean {
   return read.kind !== 'audience' && read.kind !== 'sample'
+}
+
+function isIn(sorted: readonly number[], value: number): boolean {
+  return sorted[firstNotBelow(sorted, value, 0)] === value
+}
+
+/** With it where it was not in, without it where it was. */
+function toggled(sorted: readonly number[], value: number): number[] {
+  const at = firstNotBelow(sorted, value, 0)
+  return sorted[at] === value ? sorted.toSpliced(at, 1) : sorted.toSpliced(at, 0, value)
 }
 
 function firstNotBelow(sorted: readonly number[], wanted: number, from: number): number {

@@ -5,6 +5,7 @@ import {
   type PublicAudience,
   isoTime,
   judgeAnew,
+  judgeFirst,
   judgeTouched,
 } from '@tributary/domain'
 import { type AudienceChangeRecord } from '@tributary/contracts'
@@ -68,13 +69,15 @@ function judge(
 ): Judged<HashedAudience> {
   const reader = judged(profileId, profile, nowMs)
   const isMember = (id: string) => row.audiences[id]?.member ?? false
-  if (!sameRules) return judgeAnew(index(), reader, isMember)
   const touched = {
     ...changed.touched,
     time: row.dueMs > 0 && row.dueMs <= nowMs,
     // What is beyond the caps of a profile may show now, or no longer.
     everything: profile.truncated || row.publicJson.includes('"truncated":true'),
   }
+  // All of its fragments came in this batch: one that was there before would have made it public.
+  if (row.publicJson === '') return judgeFirst(index(), reader, touched)
+  if (!sameRules) return judgeAnew(index(), reader, isMember)
   return judgeTouched(index(), reader, {
     before: { moved: row.movedLeaves, isMember },
     touched,
