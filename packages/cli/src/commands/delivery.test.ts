@@ -233,6 +233,7 @@ const story = {
   mapping: 'm1',
   filtered: '',
   lane: '',
+  withdraws: '',
   change: JSON.stringify({
     audience: 'vips',
     change: 'entered',

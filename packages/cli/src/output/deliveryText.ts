@@ -73,6 +73,8 @@ function outcomeText({ kind, attempt, code, message, timeMs }: StoredOutcome): s
       return `${at}: try ${attempt} failed (${code}): ${message}.`
     case 'dead':
       return `${at}: given up after try ${attempt} (${code}): ${message}.`
+    case 'filtered':
+      return `${at}: not sent (${code}): ${message}.`
     default:
       return `${at}: ${kind} (${code}): ${message}.`
   }

@@ -70,6 +70,7 @@ test('the whole way, with the time and place of each step', () => {
     profileId: 'p-0',
     filtered: '',
     lane: '',
+    withdraws: '',
   }
   const { rows } = traceStory(
     {

@@ -12,6 +12,7 @@ export type Command =
       readonly atMs: number
     }
   | Sealing
+  | Withdrawing
   | { readonly command: 'resume'; readonly destination: string }
 
 /** About a dead letter. */
@@ -32,4 +33,12 @@ export interface Sealing {
   readonly deliveryId: string
   /** Key of the file's last row. */
   readonly last: string
+}
+
+/** The turn of a delivery has come that is not sent any more, and no call of it is under way (withdrawEarlier.ts). */
+export interface Withdrawing {
+  readonly command: 'withdraw'
+  readonly row: string
+  readonly deliveryId: string
+  readonly atMs: number
 }

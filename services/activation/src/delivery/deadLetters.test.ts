@@ -32,6 +32,7 @@ function answerHeads(driver: Driver, status: number): void {
       deliveryId: one!.id,
       attempt: attempts + 1,
       fileEnd: '',
+      leftOut: [],
       answer: { kind: 'status', status },
       atMs: 200,
       random: 0,

@@ -29,7 +29,7 @@ import {
 import type { Input, Processor, StepContext, TableSpec, Topology } from '@tributary/stream-runtime'
 import { backOff } from './backOff.ts'
 import { type Answer, type Classified, classify } from './classify.ts'
-import type { Command, Sealing } from './command.ts'
+import type { Command, Sealing, Withdrawing } from './command.ts'
 import { bury, decide, supersedeOlder } from './deadLetters.ts'
 import { afterAnswer, stopped } from './destinationState.ts'
 import { outcomeOf, sendOutcome } from './outcome.ts'
@@ -46,6 +46,7 @@ import {
   queueTable,
   rowsBetween,
 } from './queueRows.ts'
+import { withdrawEarlier, withdrawnOutcome } from './withdrawEarlier.ts'
 
 /** What the dispatcher says about one try. */
 export interface Answered {
@@ -56,6 +57,8 @@ export interface Answered {
   readonly attempt: number
   /** Key of the last row that was sent with it; empty: it went alone. */
   readonly fileEnd: string
+  /** Of the file: deliveries that were not in it any more when it was sent. */
+  readonly leftOut: readonly string[]
   readonly answer: Answer
   readonly atMs: number
   /** In [0, 1), for the jitter of the back-off. */
@@ -95,6 +98,7 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Injected> {
     const { delivery } = DeliveryRecord.decode(input.record.value)
     if (!delivery) return
     const { timestampMs } = input.record
+    if (delivery.withdraws !== '') withdrawEarlier(context, delivery, timestampMs)
     if (delivery.filtered === '') enqueue(context, delivery, 0, timestampMs)
     else {
       const kind = OutcomeKind.OUTCOME_KIND_FILTERED
@@ -118,12 +122,25 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Injected> {
         )
         return
       }
+      case 'withdraw':
+        this.#withdrawn(context, command)
+        return
       case 'seal':
         this.#sealed(context, command)
         return
       case 'resume':
         destinations.delete(command.destination)
     }
+  }
+
+  /** It is its turn, and nothing is under way: withdrawEarlier.ts. */
+  #withdrawn(context: StepContext, { row: key, deliveryId, atMs }: Withdrawing): void {
+    const row = context.table(queueTable).get(key)
+    const delivery = row?.delivery
+    if (!delivery || delivery.id !== deliveryId || row.withdrawn === '') return
+    this.#settle(context, { row: key, fileEnd: '', atMs }, row, delivery, (_key, one) =>
+      sendOutcome(context, withdrawnOutcome(one, row.withdrawn, atMs)),
+    )
   }
 
   /** Files.ts, F1: the first word counts, so that a file is what it was however often it is sent. */
@@ -152,15 +169,24 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Injected> {
     }
     switch (classified.verdict) {
       case 'delivered':
-        this.#settle(context, answered, row, delivery, (_key, one) => {
-          sendOutcome(context, told(one, OutcomeKind.OUTCOME_KIND_DELIVERED))
-          supersedeOlder(context, one)
+        this.#settle(context, answered, row, delivery, (_key, one, withdrawn) => {
+          if (answered.leftOut.includes(one.id))
+            sendOutcome(context, withdrawnOutcome(one, withdrawn, answered.atMs))
+          else {
+            sendOutcome(context, told(one, OutcomeKind.OUTCOME_KIND_DELIVERED))
+            supersedeOlder(context, one)
+          }
         })
         return
       case 'retry':
       case 'item':
         if (wait === undefined)
-          this.#settle(context, answered, row, delivery, (key, one) => {
+          this.#settle(context, answered, row, delivery, (key, one, withdrawn) => {
+            // What must not be sent any more is not kept to be sent again.
+            if (withdrawn !== '') {
+              sendOutcome(context, withdrawnOutcome(one, withdrawn, answered.atMs))
+              return
+            }
             const last = told(one, OutcomeKind.OUTCOME_KIND_DEAD)
             sendOutcome(context, last)
             bury(context, key, { delivery: one, last, attempts: answered.attempt })
@@ -211,16 +237,16 @@ class DeliveryProcessor implements Processor<WorkspaceConfiguration, Injected> {
   /** Takes the head away, with the whole of its file where it begins one, and makes the next one due (Q1, Q4). */
   #settle(
     context: StepContext,
-    { row: key, fileEnd, atMs }: Answered,
+    { row: key, fileEnd, atMs }: Pick<Answered, 'row' | 'fileEnd' | 'atMs'>,
     row: PendingDelivery,
     head: Delivery,
-    tell: (key: string, delivery: Delivery) => void,
+    tell: (key: string, delivery: Delivery, withdrawn: string) => void,
   ): void {
     const queue = context.table(queueTable)
     const due = context.table(dueTable)
     const { from, to } = rowsBetween(key, fileEnd === '' ? key : fileEnd)
-    for (const [each, { delivery }] of Array.from(queue.range(from, to))) {
-      if (delivery) tell(each, delivery)
+    for (const [each, { delivery, withdrawn }] of Array.from(queue.range(from, to))) {
+      if (delivery) tell(each, delivery, withdrawn)
       queue.delete(each)
       addTo(context.table(pendingTable), head.destinationId, -1)
     }

@@ -143,6 +143,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     for (const due of dueRows(destination.id, views, now, lane.calls.size + free)) {
       const id = `${due.view.partition}/${due.key}`
       if (lane.calls.has(id)) continue // W1
+      if (due.row.withdrawn !== '' && due.row.fileEnd === '') {
+        const { delivery } = due.row
+        tasks.inject(due.view.partition, {
+          command: 'withdraw',
+          row: due.key,
+          deliveryId: delivery.id,
+          atMs: now,
+        })
+        continue
+      }
       if (longestMs !== undefined && due.row.fileEnd === '') {
         const sealing = sealOf({ ...due, delivery: due.row.delivery }, now, longestMs)
         if (sealing) tasks.inject(due.view.partition, sealing)
@@ -199,9 +209,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const { files } = options.sender
     // What began a file goes alone when its destination has become one that takes none.
     const isFile = files?.longestMs(destination) !== undefined && due.row.fileEnd !== ''
+    const file = isFile ? fileOf({ ...due, delivery }, due.row.fileEnd) : undefined
     const answer =
-      files && isFile
-        ? await files.send(destination, fileOf({ ...due, delivery }, due.row.fileEnd), abort.signal)
+      files && file
+        ? await files.send(destination, file, abort.signal)
         : await options.sender.send(destination, delivery, abort.signal)
     const atMs = clock()
     call.answered = true
@@ -223,6 +234,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       deliveryId: delivery.id,
       attempt: call.attempt,
       fileEnd: isFile ? due.row.fileEnd : '',
+      leftOut: file?.leftOut ?? [],
       answer,
       atMs,
       random: options.random(),

@@ -7,6 +7,7 @@
  * Invariants:
  *  F1. What is in a file is settled, and committed, before it is sent for the first time; it is sent again as it was, under
  *      the same name, by whoever sends it. So a repetition overwrites itself, also one of a process that was killed.
+ *      Only what must not be sent any more is left out of it then.
  *  F2. Every delivery of a lane is in exactly one file; files of a lane follow each other in its order.
  *  F3. A file holds at most MAX_FILE_ITEMS and about MAX_FILE_BYTES: that is what a process keeps in memory of one.
  */
@@ -26,7 +27,11 @@ export interface DeliveryFile {
   /** Numbers of its first and last delivery in the queue of the partition: no other file has either. */
   readonly first: number
   readonly last: number
+  /** When its first delivery was made, ms since 1970. */
+  readonly sinceMs: number
   readonly deliveries: readonly Delivery[]
+  /** Ids of those that were settled to be in it and are not sent any more (withdrawEarlier.ts). */
+  readonly leftOut: readonly string[]
 }
 
 interface Head {
@@ -56,13 +61,13 @@ export function sealOf({ view, key, delivery }: Head, nowMs: number, longestMs: 
 }
 
 /** What was sealed. */
-export function fileOf({ view, key }: Head, fileEnd: string): DeliveryFile {
+export function fileOf({ view, key, delivery: head }: Head, fileEnd: string): DeliveryFile {
   const { from, to } = rowsBetween(key, fileEnd)
-  const deliveries = [...view.table(queueTable).range(from, to)].map(([, row]) => row.delivery)
-  return {
-    partition: view.partition,
-    first: orderIn(key),
-    last: orderIn(fileEnd),
-    deliveries: deliveries.filter((each) => each !== undefined),
-  }
+  const deliveries: Delivery[] = []
+  const leftOut: string[] = []
+  for (const [, { delivery, withdrawn }] of view.table(queueTable).range(from, to))
+    if (delivery && withdrawn === '') deliveries.push(delivery)
+    else if (delivery) leftOut.push(delivery.id)
+  const [first, last] = [orderIn(key), orderIn(fileEnd)]
+  return { partition: view.partition, first, last, sinceMs: head.createdTimeMs, deliveries, leftOut }
 }

@@ -13,7 +13,7 @@ export function enqueue(context: StepContext, delivery: Delivery, attempts: numb
   const isHead = [...queue.range(from, to, 1)].length === 0
   const key = queueKey(delivery, order)
   const nextTryMs = isHead ? nowMs : 0
-  queue.put(key, { delivery, attempts, failures: 0, nextTryMs, lastCode: '', fileEnd: '' })
+  queue.put(key, { delivery, attempts, failures: 0, nextTryMs, lastCode: '', fileEnd: '', withdrawn: '' })
   if (isHead) context.table(dueTable).put(dueKey(delivery, nowMs), key)
   addTo(context.table(pendingTable), destinationId, 1)
 }

@@ -102,7 +102,7 @@ function giveUp(count: number, status = 422): void {
     const view = tasks.view(partition)!
     for (const [, row] of Array.from(view.table(dueTable).range(from, to))) {
       const { delivery: one, attempts } = view.table(queueTable).get(row)!
-      const at = { atMs: 500, random: 0, document: 'h' }
+      const at = { atMs: 500, random: 0, document: 'h', leftOut: [] }
       const answered: Answer = { kind: 'status', status }
       tasks.inject(partition, {
         row,

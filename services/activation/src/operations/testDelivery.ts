@@ -45,5 +45,6 @@ function testItem(destinationId: string, id: string, nowMs: number): Delivery {
     filtered: '',
     receivedTimeMs: 0,
     lane: '',
+    withdraws: '',
   }
 }

@@ -11,7 +11,7 @@ const DIGITS = 12
  * that the same file has the same name whenever it is sent.
  */
 export function objectName({ id, s3 }: DestinationDocument, file: DeliveryFile): string {
-  const day = new Date(file.deliveries[0]?.createdTimeMs ?? 0).toISOString().slice(0, 10)
+  const day = new Date(file.sinceMs).toISOString().slice(0, 10)
   const [first, last] = [file.first, file.last].map((number) => String(number).padStart(DIGITS, '0'))
   return `${folderOf(id, s3?.prefix)}date=${day}/${file.partition}-${first}-${last}.ndjson.gz`
 }

@@ -48,6 +48,8 @@ const file = {
   partition: 3,
   first: 17,
   last: 42,
+  sinceMs: Date.UTC(2026, 0, 31, 23, 59),
+  leftOut: [],
   deliveries: ['a', 'b'].map((id) =>
     delivery(id, { createdTimeMs: Date.UTC(2026, 0, 31, 23, 59), lane: '_files' }),
   ),

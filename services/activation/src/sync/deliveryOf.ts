@@ -12,6 +12,7 @@ import { missingConsent } from './consent.ts'
 import { mapFields } from './mapFields.ts'
 import type { ProfileView } from './profileView.ts'
 import { endsConsent, projectionOf } from './projection.ts'
+import { withdrawalOf, withdrawals } from './withdrawal.ts'
 
 /** No id of a profile begins with an underscore. */
 const FILE_LANE = '_files'
@@ -26,13 +27,24 @@ export function deliveryOf(
   change: Change,
   view: ProfileView | undefined,
   workspace: WorkspaceConfiguration,
-  createdTimeMs: number,
+  {
+    createdTimeMs,
+    isWanted,
+  }: {
+    readonly createdTimeMs: number
+    /** Otherwise it only says that earlier ones are not to be sent any more. */
+    readonly isWanted: boolean
+  },
 ): Delivery {
   const mapping = workspace.hashOf(`sync/${sync.id}`) ?? ''
   const destination = workspace.destinations.get(sync.to)
   const purpose = destination && missingConsent(destination, workspace.workspace, view)
   const { record } = change
-  const { body, isSent } = contentOf(sync, change, view, { workspace, destination, purpose })
+  const withdrawal = withdrawalOf(sync, change, destination, workspace, isWanted)
+  const { body, isSent } = isWanted
+    ? contentOf(sync, change, view, { workspace, destination, purpose })
+    : { body: '', isSent: false }
+  const why = isWanted || !withdrawal ? `no consent to ${purpose}` : withdrawals[withdrawal]
   return {
     id: deliveryId(sync.to, change.id, mapping),
     destinationId: sync.to,
@@ -47,7 +59,8 @@ export function deliveryOf(
     receivedTimeMs: change.receivedTimeMs ?? 0,
     // Files hold every change, in the order of their partition.
     lane: destination?.s3 === undefined ? '' : FILE_LANE,
-    filtered: isSent ? '' : `no consent to ${purpose}`,
+    withdraws: withdrawal ?? '',
+    filtered: isSent ? '' : why,
   }
 }
 

@@ -105,5 +105,6 @@ test('a topic of an audience holds who is in it, and loses who was merged, erase
   expect(audience(audienceChange(1))).toEqual([told])
   expect(profile(profileChange(2))).toEqual([])
   expect(audience(audienceChange(2, { change: 'left' }))).toEqual([null])
-  expect(profile(profileChange(3, { op: 'd' }))).toEqual([])
+  // Nobody is told of somebody who is not in the topic; it is written down that what waits is not sent.
+  expect(profile(profileChange(3, { op: 'd' }))).toEqual(['the person was erased'])
 })

@@ -82,6 +82,7 @@ test('a person who enters an audience is sent to its destination, with the mappe
     createdTimeMs: 8,
     filtered: '',
     lane: '',
+    withdraws: '',
   })
   expect(JSON.parse(delivery?.body ?? '')).toEqual({
     type: changeTypes.audienceEntered,

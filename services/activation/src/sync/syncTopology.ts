@@ -36,6 +36,7 @@ import {
 import { type ProfileView, foldChange } from './profileView.ts'
 import { concernsProjection } from './projection.ts'
 import { wants } from './wants.ts'
+import { withdrawalOf } from './withdrawal.ts'
 
 /** Both records are in the log within one transaction, so seconds are enough; minutes also cover a slow restart. */
 const MAX_WAIT_MS = 10 * 60_000
@@ -176,7 +177,11 @@ class SyncProcessor implements Processor<WorkspaceConfiguration> {
   }
 
   #wanted(change: Change): boolean {
-    return [...(this.#workspace?.syncs.values() ?? [])].some((sync) => wants(sync, change))
+    const workspace = this.#workspace
+    if (!workspace) return false
+    return [...workspace.syncs.values()].some(
+      (sync) => wants(sync, change) || withdraws(workspace, sync, change),
+    )
   }
 
   /** `only`: the sync that it is for; all that want it when not given. */
@@ -190,8 +195,9 @@ class SyncProcessor implements Processor<WorkspaceConfiguration> {
     const workspace = this.#workspace
     if (!workspace) return
     for (const sync of workspace.syncs.values()) {
-      if (only === undefined ? !isConcerned(workspace, sync, change, view) : sync.id !== only) continue
-      const delivery = deliveryOf(sync, change, view, workspace, createdTimeMs)
+      const isWanted = only === undefined ? isConcerned(workspace, sync, change, view) : sync.id === only
+      if (!isWanted && (only !== undefined || !withdraws(workspace, sync, change))) continue
+      const delivery = deliveryOf(sync, change, view, workspace, { createdTimeMs, isWanted })
       context.send({
         topic: topics.deliveries,
         key: `${delivery.destinationId}${KEY_SEPARATOR}${delivery.profileId}`,
@@ -214,4 +220,9 @@ function isConcerned(
     holdsState(destination) &&
     concernsProjection(sync, destination, change, view)
   )
+}
+
+/** What waits of the sync must not be sent any more, though it is not about the change itself. */
+function withdraws(workspace: WorkspaceConfiguration, sync: SyncDocument, change: Change): boolean {
+  return withdrawalOf(sync, change, workspace.destinations.get(sync.to), workspace, false) !== undefined
 }

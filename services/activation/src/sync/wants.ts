@@ -1,6 +1,7 @@
 /** Which changes a sync is about. Pure. */
 import type { SyncDocument } from '@tributary/configuration'
 import type { Change } from './change.ts'
+import { changesIdentity } from './withdrawal.ts'
 
 export function wants(sync: SyncDocument, change: Change): boolean {
   if (sync.disabled === true) return false
@@ -23,6 +24,8 @@ export function wants(sync: SyncDocument, change: Change): boolean {
   const wanted = sync.from.profile.paths
   // The end of a profile concerns everybody who was ever told about it.
   if (wanted === undefined || change.record.op === 'd') return true
+  // Whatever a merge or a split changes of what is sent: the values now belong to somebody else.
+  if (changesIdentity(change) && changesFields(sync, change.record.changed)) return true
   return change.record.changed.some((path) => wanted.some((start) => covers(start, path)))
 }
 
@@ -31,6 +34,13 @@ function isEcho(sync: SyncDocument, change: Change): boolean {
   const ignored = sync.ignoreChangesFrom ?? []
   const { sources } = change.record.causedBy
   return sources.length > 0 && sources.every((source) => ignored.includes(source))
+}
+
+/** An expression may read anything. */
+function changesFields({ fields }: SyncDocument, changed: readonly string[]): boolean {
+  return Object.values(fields ?? {}).some((value) =>
+    typeof value === 'string' ? changed.some((path) => covers(value, path)) : 'cel' in value,
+  )
 }
 
 /** "traits" covers "traits.plan"; "traits.plan" does not cover "traits.planned". */

@@ -16,6 +16,7 @@ export function delivery(id: string, over: Partial<Delivery> = {}): Delivery {
     filtered: '',
     receivedTimeMs: 0,
     lane: '',
+    withdraws: '',
     ...over,
   }
 }

@@ -8,7 +8,14 @@ export function fileByFile(sender: Sender): Sender {
     blocked: (destination) => sender.blocked(destination),
     send: (destination, delivery, signal) => {
       number++
-      const file = { partition: 0, first: number, last: number, deliveries: [delivery] }
+      const file = {
+        partition: 0,
+        first: number,
+        last: number,
+        sinceMs: 0,
+        deliveries: [delivery],
+        leftOut: [],
+      }
       return sender.files!.send(destination, file, signal)
     },
   }
