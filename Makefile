@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format generate baseline build up down bench identity-report conformance conformance-debezium audit rebuild-check chaos simulate simulate-mutants image manifests
+.PHONY: help setup demo test check rules format generate baseline build up down bench identity-report conformance conformance-debezium audit rebuild-check chaos simulate simulate-mutants image manifests
 
 NODE := tools/run node --conditions=tributary-source --disable-warning=ExperimentalWarning
 JEST := NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' tools/run jest
@@ -27,6 +27,9 @@ test: preflight ## every test, with a real Kafka and ClickHouse (ARGS=path for s
 
 check: setup ## format, lint, types, protos, unused code, committed files
 	@$(NODE) tools/check.ts $(ARGS)
+
+rules: setup ## the Prometheus rules and their cases, by promtool (built once into .tools; needs Go)
+	@$(NODE) tools/rules.ts
 
 format: setup ## formats everything
 	@tools/run oxfmt && tools/run buf format -w

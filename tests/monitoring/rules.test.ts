@@ -1,7 +1,10 @@
 import { expect, test } from '@jest/globals'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { declaredMetrics } from './declaredMetrics.ts'
 import { expressionProblems } from './expressionProblems.ts'
-import { readRules, readRuleTests, recordedSeries } from './ruleFiles.ts'
+import { readRules, readRuleTests, recordedSeries, root } from './ruleFiles.ts'
+import { STAMP_FILE, rulesStamp } from './rulesStamp.ts'
 
 const declared = declaredMetrics()
 const rules = readRules()
@@ -47,4 +50,8 @@ test('every alert has a case in which it fires and one in which it does not', ()
   }
   const known = new Set(alerts.map(({ alert }) => alert))
   expect(cases.filter(({ alertname }) => !known.has(alertname))).toEqual([])
+})
+
+test('promtool has passed these rules and these cases; `make rules` asks it', () => {
+  expect(rulesStamp(root)).toBe(readFileSync(join(root, STAMP_FILE), 'utf8').trim())
 })
