@@ -143,7 +143,13 @@ async function changesOf(profileId: string): Promise<string[]> {
   return ops
 }
 
-async function audit(): Promise<{ balanced: boolean; folding: Record<string, unknown> }> {
+interface Report {
+  balanced: boolean
+  folding: Record<string, unknown>
+  stored?: Record<string, number>
+}
+
+async function audit(): Promise<Report> {
   const address = installation.addresses().profileStore!.grpc
   const text = await installation
     .tributary(['audit', '--json', '--address', address])
@@ -151,10 +157,7 @@ async function audit(): Promise<{ balanced: boolean; folding: Record<string, unk
   const from = text.indexOf('{')
   return from < 0
     ? { balanced: false, folding: { text } }
-    : (JSON.parse(text.slice(from, text.lastIndexOf('}') + 1)) as {
-        balanced: boolean
-        folding: Record<string, unknown>
-      })
+    : (JSON.parse(text.slice(from, text.lastIndexOf('}') + 1)) as Report)
 }
 
 const ada = { id: 'u7', email: 'ada@shop.example', first_name: 'Ada' }
@@ -228,4 +231,20 @@ test('the deletion read again erases nobody again, and the books balance', async
     inFlight: 0,
     reasons: { duplicate: 1, erased: 2 },
   })
+}, 180_000)
+
+test('her rows leave the event log, the person who came after keeps theirs, and the books balance', async () => {
+  const outcome = await installation.tributary(['erasures', '--yes', '--json'])
+  const { removed, found } = JSON.parse(outcome) as { removed: number; found: { table: string }[] }
+  expect(new Set(found.map(({ table }) => table))).toEqual(new Set(['events', 'profile_changes']))
+  expect(removed).toBeGreaterThan(5)
+  const report = await waitForValue('the ledger to balance', audit, ({ balanced }) => balanced, CAUGHT_UP)
+  expect(report.stored).toMatchObject({ erased: removed, expired: 0 })
+  expect(report.folding).toMatchObject({ erased: 3, inFlight: 0 })
+  // Nothing is left to remove, and the living are as they were.
+  expect(JSON.parse(await installation.tributary(['erasures', '--yes', '--json']))).toMatchObject({
+    removed: 0,
+  })
+  expect(await profileOf('user_id:u7')).toMatchObject({ events: 2, traits: { first_name: 'Grace' } })
+  expect(await profileOf('user_id:u8')).toMatchObject({ events: 1, traits: { first_name: 'Eve' } })
 }, 180_000)

@@ -5,6 +5,7 @@ import { applyCommand, rollbackCommand } from './commands/apply.ts'
 import { deliveryCommand } from './commands/delivery.ts'
 import { destinationCommand } from './commands/destination.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { erasuresCommand } from './commands/erasures.ts'
 import { diffCommand, historyCommand } from './commands/history.ts'
 import { identityCommand } from './commands/identity.ts'
 import { mapCommand } from './commands/map.ts'
@@ -58,6 +59,7 @@ export function createProgram(context: Context, done: (code: ExitCode) => void, 
     rejectsCommand,
     auditCommand,
     retentionCommand,
+    erasuresCommand,
     rebuildCommand,
     doctorCommand,
   ]

@@ -41,5 +41,7 @@ export { type UnstoredOptions, countUnstored, noteEnds } from './audit/unstored.
 export type { AuditReport, Finding, Folding, ProfileTotals } from './audit/judge.ts'
 export { type RecentLedger, measureRecent } from './audit/measureRecent.ts'
 export { formatReport, ledgerLine } from './audit/formatReport.ts'
-export { type ExpiredRows, type RetentionRules, findExpired, removeExpired } from './removal/retention.ts'
+export { type Erased, findErased, noteErasures, removeErased } from './removal/erasures.ts'
+export type { FoundRows } from './removal/findRows.ts'
+export { type RetentionRules, findExpired, removeExpired } from './removal/retention.ts'
 export { RemovalConflict, type RemoveOptions, openRemovals } from './removal/removeRows.ts'

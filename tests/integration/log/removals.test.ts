@@ -13,6 +13,7 @@ import {
 import { START_MS, createClickHouseLogStore, logTableOf } from '@tributary/clickhouse-log/testing'
 import { topics } from '@tributary/contracts'
 import { fillLog, totals } from './filledLog.ts'
+import { ends, killedBefore } from './killedBefore.ts'
 import { type LogDatabase, createLogDatabase } from './logDatabase.ts'
 
 let log: LogDatabase
@@ -51,26 +52,6 @@ async function count(table: string, condition = '1'): Promise<number> {
     `SELECT count() AS n FROM ${log.clickhouse.table(table)} WHERE ${condition}`,
   )
   return Number(row!.n)
-}
-
-/** Stops for good before the nth statement that changes rows. */
-function killedBefore(step: number): ClickHouse {
-  const { clickhouse } = log
-  let left = step
-  const dies = (): void => {
-    if (left-- === 0) throw new Error('killed')
-  }
-  return {
-    ...clickhouse,
-    command: async (sql) => {
-      dies()
-      await clickhouse.command(sql)
-    },
-    insertRowBinary: async (insert) => {
-      dies()
-      await clickhouse.insertRowBinary(insert)
-    },
-  }
 }
 
 test('a dry run says what goes by source, partition and offsets, and changes nothing', async () => {
@@ -134,10 +115,7 @@ test('killed before any of its steps, it balances at once, and the next run ends
   let step = 0
   for (let ended = false; !ended; step++) {
     const cut = { events: { beforeMs: START_MS + 3_000 * (step + 1), rule: 'retention.events 1d' } }
-    ended = await removeExpired(options(killedBefore(step)), cut).then(
-      () => true,
-      (error: Error) => error.message !== 'killed',
-    )
+    ended = await ends(removeExpired(options(killedBefore(log.clickhouse, step)), cut))
     const report = await ask()
     expect(report.findings).toEqual([])
     expect(report.received).toBe(24)

@@ -7,6 +7,7 @@
 import { topics, placeTopic } from '@tributary/contracts'
 import { type Event, EventType, TimeFlag } from '@tributary/contracts/generated/tributary/event/v1/event'
 import type { ClickHouse } from '../clickHouse.ts'
+import { removedRuns } from '../removal/removalSql.ts'
 import { enumNumbers } from '../rows/enumWord.ts'
 
 export interface StoredEvent {
@@ -51,8 +52,13 @@ export function createStoredEvents(clickhouse: ClickHouse, epoch: number): Store
   return {
     async partitions() {
       const rows = await clickhouse.query<{ partition: number; events: string; end: string }>(
-        `SELECT partition, countIf(record != 'control') AS events, max(\`offset\`) + 1 AS end
-        FROM ${table} WHERE topic = {topic:String} GROUP BY partition ORDER BY partition`,
+        // What was removed on purpose had been stored: nothing of it is to be waited for.
+        `SELECT partition, sum(count) AS events, max(next) AS end FROM (
+          SELECT partition, countIf(record != 'control') AS count, max(\`offset\`) + 1 AS next
+          FROM ${table} WHERE topic = {topic:String} GROUP BY partition
+          UNION ALL SELECT partition, toUInt64(0) AS count, max(last) + 1 AS next
+          FROM ${removedRuns(clickhouse, 'events')} WHERE topic = {topic:String} GROUP BY partition
+        ) GROUP BY partition ORDER BY partition`,
         { topic },
       )
       return rows.map(({ partition, events, end }) => ({

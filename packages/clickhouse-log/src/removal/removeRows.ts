@@ -39,7 +39,7 @@ export interface RowsToRemove {
   /** On a row of the table, as SQL. */
   readonly condition: string
   /** Columns whose numbers the ledger counts. */
-  readonly numbers?: { readonly stamps: 'writer' | 'topic' | 'none'; readonly versions: boolean }
+  readonly numbers?: { readonly stamps: 'writer' | 'topic'; readonly versions: boolean }
 }
 
 /** Somebody else removes rows at the same time. */
@@ -232,8 +232,7 @@ async function numbersOf(
   if (!numbers) return { stamp_epochs: [], stamp_writers: [], stamp_seqs: [], versions: [] }
   const { stamps, versions } = numbers
   const rows = await clickhouse.query<{ epoch: number; writer: string; seq: string; n: string }>(
-    `SELECT ${stamps === 'none' ? '0' : 'epoch'} AS epoch, ${stamps === 'writer' ? 'writer' : `''`} AS writer,
-      ${stamps === 'none' ? '0' : 'seq'} AS seq, ${versions ? 'n' : '0'} AS n
+    `SELECT epoch, ${stamps === 'writer' ? 'writer' : `''`} AS writer, seq, ${versions ? 'n' : '0'} AS n
     FROM ${clickhouse.table(lot.table)}
     WHERE topic = {topic:String} AND partition = {partition:UInt32}
       AND \`offset\` BETWEEN {first:UInt64} AND {last:UInt64} AND (${lot.condition})
@@ -241,9 +240,9 @@ async function numbersOf(
     { topic: lot.topic, partition: lot.partition, first: lot.first, last: lot.last },
   )
   return {
-    stamp_epochs: stamps === 'none' ? [] : rows.map(({ epoch }) => epoch),
-    stamp_writers: stamps === 'none' ? [] : rows.map(({ writer }) => writer),
-    stamp_seqs: stamps === 'none' ? [] : rows.map(({ seq }) => Number(seq)),
+    stamp_epochs: rows.map(({ epoch }) => epoch),
+    stamp_writers: rows.map(({ writer }) => writer),
+    stamp_seqs: rows.map(({ seq }) => Number(seq)),
     versions: versions ? rows.map(({ n }) => Number(n)) : [],
   }
 }

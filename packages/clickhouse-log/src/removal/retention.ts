@@ -8,6 +8,7 @@
  */
 import { topics } from '@tributary/contracts'
 import type { ClickHouse } from '../clickHouse.ts'
+import { type FoundRows, findRows } from './findRows.ts'
 import { type RemoveOptions, type RowsToRemove, removeRows, resumeRemovals } from './removeRows.ts'
 
 /** What was received before goes, ms since 1970; undefined: it is kept for ever. */
@@ -16,46 +17,9 @@ export interface RetentionRules {
   readonly rejected?: { readonly beforeMs: number; readonly rule: string }
 }
 
-export interface ExpiredRows {
-  readonly table: string
-  readonly topic: string
-  readonly partition: number
-  readonly source: string
-  readonly rows: number
-  readonly firstOffset: number
-  readonly lastOffset: number
-  /** Ms since 1970. */
-  readonly oldestMs: number
-  readonly newestMs: number
-}
-
-/** Removals that a run before did not end, and rows that go by the rules. Changes nothing. */
-export async function findExpired(clickhouse: ClickHouse, rules: RetentionRules): Promise<ExpiredRows[]> {
-  const all: ExpiredRows[] = []
-  for (const { table, condition } of expiredRows(rules)) {
-    const [source, time] = table === 'quarantine' ? [`'(set aside)'`, 'appended'] : ['source', 'received']
-    // oxlint-disable-next-line no-await-in-loop -- three tables, one after the other
-    const rows = await clickhouse.query<Record<string, string>>(
-      `SELECT topic, partition, ${source} AS from_source, count() AS records, min(\`offset\`) AS first, max(\`offset\`) AS last,
-        toUnixTimestamp64Milli(min(${time})) AS oldest, toUnixTimestamp64Milli(max(${time})) AS newest
-      FROM ${clickhouse.table(table)} WHERE ${condition}
-      GROUP BY topic, partition, from_source ORDER BY topic, partition, from_source`,
-    )
-    all.push(
-      ...rows.map((row) => ({
-        table,
-        topic: row['topic']!,
-        partition: Number(row['partition']),
-        source: row['from_source']!,
-        rows: Number(row['records']),
-        firstOffset: Number(row['first']),
-        lastOffset: Number(row['last']),
-        oldestMs: Number(row['oldest']),
-        newestMs: Number(row['newest']),
-      })),
-    )
-  }
-  return all
+/** Rows that go by the rules. Changes nothing. */
+export function findExpired(clickhouse: ClickHouse, rules: RetentionRules): Promise<FoundRows[]> {
+  return findRows(clickhouse, expiredRows(rules))
 }
 
 /** Removes them, and what a run before did not end. How many rows went. */
