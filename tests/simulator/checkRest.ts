@@ -6,10 +6,11 @@
  *  Q2. Events folded over all profiles and events skipped are the accepted ones.
  *  Q3. Folding profile-changes gives the profiles; memberships are those that the profiles show.
  *  Q4. An id that was ever public leads to where its identifier is now.
- *  Q5. Every change that a sync wants became one delivery; each ended once; what was not refused was accepted at least
- *      once, in order per profile.
+ *  Q5. Every change that a sync wants, or that withdraws what waits, became one delivery; each ended once; what was not
+ *      refused or withdrawn was accepted at least once, in order per profile.
  *  Q6. Every store is what a plain fold of its change logs gives.
  */
+import type { SyncDocument } from '@tributary/configuration'
 import {
   type MergedProfileRecord,
   type PartitionCounts,
@@ -24,8 +25,9 @@ import {
 import { OutcomeKind } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import { type JsonObject, applyDiff, canonicalJsonText, publicProfile } from '@tributary/domain'
 import type { StateStore, StateView } from '@tributary/stream-runtime'
-import { changeOf } from '../../services/activation/src/sync/change.ts'
+import { type Change, changeOf } from '../../services/activation/src/sync/change.ts'
 import { wants } from '../../services/activation/src/sync/wants.ts'
+import { withdrawalOf } from '../../services/activation/src/sync/withdrawal.ts'
 import { clockRows, counterRows, profileRows } from '../../services/profile-store/src/profile/profileRows.ts'
 import { expectedWorld } from './expectedWorld.ts'
 import type { FakeReceiver } from './fakeReceiver.ts'
@@ -141,14 +143,18 @@ function body(state: ProfileRecord, audiences: readonly string[]): string {
 
 /** Q5. */
 function checkDeliveries({ watch, configuration, receiver, fail }: RestedWorld): void {
-  const { syncs } = configuration.value.workspace
+  const { workspace } = configuration.value
+  const { syncs, destinations } = workspace
+  const isDue = (sync: SyncDocument, change: Change): boolean =>
+    wants(sync, change) ||
+    withdrawalOf(sync, change, destinations.get(sync.to), workspace, false) !== undefined
   const due: string[] = []
   for (const [topic, record] of [
     ...watch.changes.map((each) => [topics.profileChanges, each] as const),
     ...watch.audienceChanges.map((each) => [topics.audienceChanges, each] as const),
   ]) {
     const change = changeOf(inputOf(topic, record))!
-    for (const sync of syncs.values()) if (wants(sync, change)) due.push(`${sync.id} ${change.id}`)
+    for (const sync of syncs.values()) if (isDue(sync, change)) due.push(`${sync.id} ${change.id}`)
   }
   const made = watch.deliveries.map(({ syncId, changeId }) => `${syncId} ${changeId}`)
   const missing = due.filter((each) => !made.includes(each))
@@ -158,14 +164,25 @@ function checkDeliveries({ watch, configuration, receiver, fail }: RestedWorld):
       `${made.length} of ${due.length}; missing ${missing.join(', ')}`,
     )
   const inOrder = new Map<string, string[]>()
-  for (const { key, id, filtered } of watch.deliveries) {
+  const withdrawn = new Set<string>()
+  for (const [n, { key, id, syncId, filtered }] of watch.deliveries.entries()) {
     const end = watch.ended.get(id)
     if (end === undefined) fail('every delivery ends', id)
-    if (filtered !== (end === OutcomeKind.OUTCOME_KIND_FILTERED)) fail('what is filtered is not sent', id)
+    const isFiltered = end === OutcomeKind.OUTCOME_KIND_FILTERED
+    const mayBe = watch.deliveries
+      .slice(n + 1)
+      .some((later) => later.withdraws && later.key === key && later.syncId === syncId)
+    if (filtered !== isFiltered && !(isFiltered && mayBe)) fail('what is filtered is not sent', id)
+    if (isFiltered && !filtered) withdrawn.add(id)
     if (end === OutcomeKind.OUTCOME_KIND_DELIVERED) inOrder.set(key, [...(inOrder.get(key) ?? []), id])
   }
+  // A call may have arrived without its answer, and was not repeated.
+  const accepted = (key: string) => {
+    const ids = receiver.accepted.get(key)?.filter((id) => !withdrawn.has(id)) ?? []
+    return ids.length === 0 ? undefined : ids.join()
+  }
   for (const key of new Set([...inOrder.keys(), ...receiver.accepted.keys()])) {
-    const [wanted, found] = [inOrder.get(key)?.join(), receiver.accepted.get(key)?.join()]
+    const [wanted, found] = [inOrder.get(key)?.join(), accepted(key)]
     if (wanted !== found)
       fail(
         'deliveries arrive at least once, in order per profile',

@@ -53,7 +53,15 @@ export class LogWatch {
   /** What compaction would leave of these topics. */
   readonly profiles = new Map<string, unknown>()
   readonly memberships = new Map<string, Membership>()
-  readonly deliveries: { key: string; id: string; changeId: string; syncId: string; filtered: boolean }[] = []
+  readonly deliveries: {
+    key: string
+    id: string
+    changeId: string
+    syncId: string
+    filtered: boolean
+    /** Those of its sync and key that were made before it are not sent any more. */
+    withdraws: boolean
+  }[] = []
   readonly ended = new Map<string, OutcomeKind>()
   /** Identifiers that an assignment ever spoke of. */
   readonly assigned = new Set<string>()
@@ -201,15 +209,25 @@ export class LogWatch {
 
   #delivery(key: string, value: Uint8Array): void {
     const { delivery } = DeliveryRecord.decode(value)
-    const { id, changeId, syncId, filtered } = delivery!
+    const { id, changeId, syncId, filtered, withdraws } = delivery!
     if (this.#delivered.has(id)) this.#fail('no delivery is written twice', `${syncId} of ${changeId}`)
     this.#delivered.add(id)
-    this.deliveries.push({ key, id, changeId, syncId, filtered: filtered !== '' })
+    this.deliveries.push({
+      key,
+      id,
+      changeId,
+      syncId,
+      filtered: filtered !== '',
+      withdraws: withdraws !== '',
+    })
   }
 
   #outcome({ deliveryId, kind }: DeliveryOutcome): void {
     if (kind === OutcomeKind.OUTCOME_KIND_RETRY) return
-    if (this.ended.has(deliveryId)) this.#fail('no delivery ends twice', deliveryId)
+    const isWithdrawn =
+      this.ended.get(deliveryId) === OutcomeKind.OUTCOME_KIND_DEAD &&
+      kind === OutcomeKind.OUTCOME_KIND_FILTERED
+    if (this.ended.has(deliveryId) && !isWithdrawn) this.#fail('no delivery ends twice', deliveryId)
     this.ended.set(deliveryId, kind)
   }
 
