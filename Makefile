@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check rules format generate baseline build up down bench identity-report conformance conformance-debezium audit rebuild-check chaos simulate simulate-mutants image manifests
+.PHONY: help setup demo test check rules format generate baseline build up down bench identity-report conformance conformance-debezium audit rebuild-check chaos simulate simulate-mutants image manifests cluster-check
 
 NODE := tools/run node --conditions=tributary-source --disable-warning=ExperimentalWarning
 JEST := NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' tools/run jest
@@ -83,6 +83,9 @@ image: ## the container image with the four services and the command
 	@command -v docker >/dev/null || { echo "There is no docker on this machine: it builds the image." >&2; exit 1; }
 	version=$$(node -p 'require("./package.json").version'); docker build -f deploy/docker/Dockerfile -t tributary:$$version \
 		--build-arg VERSION=$$version --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) .
+
+cluster-check: setup ## a week and an operator's day on a real cluster (KUBECONFIG=, or LAB=script; SEED=, RATE=, IMAGES=keep, KEEP=1)
+	@exec $(NODE) tests/cluster/clusterCheck.ts
 
 manifests: setup ## Strimzi's topics and users from the catalogue, and the chart's files from k8s/
 	@$(NODE) tools/manifests.ts

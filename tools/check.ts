@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { committedFileProblems } from './committedFileProblems.ts'
+import { staleManifests } from './manifests.ts'
 import { publicSchemaProblems } from './publicSchemas.ts'
 
 interface Step {
@@ -24,6 +25,7 @@ const STEPS: Step[] = [
   { name: 'schemas: breaking', run: async () => (await publicSchemaProblems()).join('\n') || undefined },
   { name: 'unused code', run: () => command('knip', ['--no-progress']) },
   { name: 'committed files', run: committedFiles },
+  { name: 'derived files', run: derivedFiles },
 ]
 
 async function command(name: string, args: string[]): Promise<string | undefined> {
@@ -38,6 +40,13 @@ async function command(name: string, args: string[]): Promise<string | undefined
 async function committedFiles(): Promise<string | undefined> {
   const problems = await committedFileProblems()
   return problems.length === 0 ? undefined : problems.join('\n')
+}
+
+async function derivedFiles(): Promise<string | undefined> {
+  const stale = await staleManifests()
+  return stale.length === 0
+    ? undefined
+    : [...stale, 'Run `make manifests` and commit what it writes.'].join('\n')
 }
 
 let failed = 0

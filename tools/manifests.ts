@@ -10,6 +10,7 @@ import { topicsAs, type TopicFormat } from '../packages/cli/src/output/topicForm
 const root = join(import.meta.dirname, '..')
 const CHART = 'deploy/helm/files'
 const STRIMZI = 'k8s/components/strimzi'
+const MONITORING = 'k8s/components/monitoring'
 
 /** As k8s/base has them; an installation with other numbers prints its own with `tributary topics --format strimzi`. */
 const DEFAULTS = {
@@ -41,10 +42,13 @@ interface Kustomization {
 }
 
 /** Path from the root of the repository → content. */
-export async function derivedManifests(): Promise<Map<string, string>> {
+async function derivedManifests(): Promise<Map<string, string>> {
   const derived = new Map<string, string>()
   derived.set(`${STRIMZI}/topics.yaml`, strimzi('strimzi'))
   derived.set(`${STRIMZI}/users.yaml`, strimzi('strimzi-users'))
+
+  derived.set(`${MONITORING}/rules.yaml`, await prometheusRules())
+  derived.set(`${MONITORING}/dashboards.yaml`, await dashboards())
 
   const read = async (path: string): Promise<string> =>
     derived.get(path) ?? (await readFile(join(root, path), 'utf8'))
@@ -72,8 +76,17 @@ export async function derivedManifests(): Promise<Map<string, string>> {
   return derived
 }
 
+/** Paths of derived files that are missing, not as they would be written, or derived from nothing any more. */
+export async function staleManifests(): Promise<string[]> {
+  const derived = await derivedManifests()
+  const stale: string[] = []
+  for (const [path, content] of derived)
+    if ((await readFile(join(root, path), 'utf8').catch(() => undefined)) !== content) stale.push(path)
+  return [...stale, ...(await leftOver(derived))]
+}
+
 /** Files of the chart that nothing derives any more. */
-export async function leftOver(derived: ReadonlyMap<string, string>): Promise<string[]> {
+async function leftOver(derived: ReadonlyMap<string, string>): Promise<string[]> {
   const there = await readdir(join(root, CHART), { recursive: true, withFileTypes: true }).catch(() => [])
   return there
     .filter((entry) => entry.isFile())
@@ -83,6 +96,44 @@ export async function leftOver(derived: ReadonlyMap<string, string>): Promise<st
 
 function strimzi(format: TopicFormat): string {
   return `# Written by \`make manifests\` from packages/contracts/src/topics.ts and topicAccess.ts: do not change it here.\n${topicsAs(format, DEFAULTS)}\n`
+}
+
+const labelled = (name: string, more: Record<string, string> = {}) => ({
+  name,
+  labels: { 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': 'tributary', ...more },
+})
+
+/** The files of deploy/monitoring/rules, each as a resource of the Prometheus operator. */
+async function prometheusRules(): Promise<string> {
+  const folder = 'deploy/monitoring/rules'
+  const names = (await readdir(join(root, folder))).filter((name) => name.endsWith('.yaml')).toSorted()
+  const resources = await Promise.all(
+    names.map(async (name) => ({
+      apiVersion: 'monitoring.coreos.com/v1',
+      kind: 'PrometheusRule',
+      metadata: labelled(`tributary-${name.replace('.yaml', '')}`),
+      spec: parse(await readFile(join(root, folder, name), 'utf8')) as unknown,
+    })),
+  )
+  return header(folder) + resources.map((each) => stringify(each, { lineWidth: 0 })).join('---\n')
+}
+
+/** The files of deploy/monitoring/dashboards as ConfigMaps that Grafana's sidecar takes. */
+async function dashboards(): Promise<string> {
+  const folder = 'deploy/monitoring/dashboards'
+  const there = await readdir(join(root, folder)).catch(() => [])
+  const resources = await Promise.all(
+    there
+      .filter((name) => name.endsWith('.json'))
+      .toSorted()
+      .map(async (name) => ({
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: labelled(`tributary-dashboard-${name.replace('.json', '')}`, { grafana_dashboard: '1' }),
+        data: { [name]: await readFile(join(root, folder, name), 'utf8') },
+      })),
+  )
+  return header(folder) + resources.map((each) => stringify(each, { lineWidth: 0 })).join('---\n')
 }
 
 function settingsOf({ configMapGenerator = [] }: Kustomization): string {

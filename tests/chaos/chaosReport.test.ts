@@ -6,7 +6,7 @@ const result: ChaosResult = {
   seed: 7,
   durationS: 240,
   settledS: 12.4,
-  load: { requests: 5, retries: 1, repeats: 2, underWay: 0, events: 10, people: 3 },
+  load: { requests: 5, retries: 1, repeats: 2, underWay: 0, answers: {}, events: 10, people: 3 },
   disturbed: {
     kills: 34,
     stalls: 6,

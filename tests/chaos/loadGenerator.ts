@@ -18,6 +18,8 @@ export interface LoadDoors {
   brokers: string
   receiptTopic: string
   writeKeys: Record<string, string>
+  /** How long a client waits for its answer, ms; what analytics-node waits without it. */
+  answerTimeoutMs?: number
 }
 
 export interface LoadCounts {
@@ -25,6 +27,8 @@ export interface LoadCounts {
   retries: number
   repeats: number
   underWay: number
+  /** Requests over HTTP by what came back: a status, or why there was none. */
+  answers: Record<string, number>
 }
 
 /** How often due events are sent, ms: batches of a few events. */
@@ -41,7 +45,7 @@ const REPEATED = 0.03
 const REPEAT_AFTER_MS = [500, 20_000] as const
 
 export class LoadGenerator {
-  readonly counts: LoadCounts = { requests: 0, retries: 0, repeats: 0, underWay: 0 }
+  readonly counts: LoadCounts = { requests: 0, retries: 0, repeats: 0, underWay: 0, answers: {} }
   readonly #doors: LoadDoors
   readonly #ledger: Ledger
   readonly #random: Random
@@ -187,12 +191,16 @@ export class LoadGenerator {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'x-write-key': key },
         body: `{"batch":[${events.map(({ body }) => body).join(',')}]}`,
-        signal: AbortSignal.timeout(impatient ? IMPATIENT_TIMEOUT_MS : ANSWER_TIMEOUT_MS),
+        signal: AbortSignal.timeout(
+          impatient ? IMPATIENT_TIMEOUT_MS : (this.#doors.answerTimeoutMs ?? ANSWER_TIMEOUT_MS),
+        ),
       })
       answer = { status: response.status, text: await response.text() }
-    } catch {
+    } catch (error) {
+      this.#count(impatient && isTimeout(error) ? 'client gave up' : whyNoAnswer(error))
       return false
     }
+    this.#count(String(answer.status))
     if (answer.status === 429 || answer.status >= 500) return false
     if (answer.status !== 200)
       throw new Error(`a collector answered ${answer.status} to a batch of ${source}: ${answer.text}`)
@@ -202,4 +210,18 @@ export class LoadGenerator {
       this.#ledger.acknowledged(event, refused.has(index) ? 'rejected' : 'accepted')
     return true
   }
+
+  #count(answer: string): void {
+    this.counts.answers[answer] = (this.counts.answers[answer] ?? 0) + 1
+  }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.name === 'TimeoutError'
+}
+
+function whyNoAnswer(error: unknown): string {
+  if (isTimeout(error)) return 'no answer in time'
+  const { cause, message } = error as Error & { cause?: { code?: string; message?: string } }
+  return cause?.code ?? cause?.message ?? message
 }

@@ -33,6 +33,8 @@ export interface LoadOptions {
   perSecond: number
   /** Start of the load, ms since 1970. */
   nowMs: number
+  /** Number of its first person, so that loads after each other share nobody; 0 without it. */
+  firstPerson?: number
 }
 
 const DAY = 86_400_000
@@ -74,9 +76,10 @@ class LoadMaker {
   }
 
   make(): LoadEvent[] {
-    const { durationMs, perSecond } = this.#options
+    const { durationMs, perSecond, firstPerson = 0 } = this.#options
     const people = Math.max(4, Math.round((perSecond * durationMs) / 1000 / EVENTS_EACH))
-    for (let number = 0; number < people; number++) this.#person(number, (number / people) * 0.9 * durationMs)
+    for (let number = 0; number < people; number++)
+      this.#person(firstPerson + number, (number / people) * 0.9 * durationMs)
     return this.#events.sort((a, b) => a.atMs - b.atMs)
   }
 

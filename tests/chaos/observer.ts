@@ -23,7 +23,6 @@ import {
 } from '@tributary/contracts/generated/tributary/profile/v1/profile_service'
 import { createAdmin, createKafka, readTopic, type Kafka, type KafkaRecord } from '@tributary/kafka'
 import { bearerCredentials, callUnary, createGrpcChannelOptions } from '@tributary/service-kit'
-import type { ServiceProcess } from '../../deploy/local/src/serviceProcess.ts'
 import type { ReceivedWebhook } from '../demo/webhookReceiver.ts'
 import type { AskedDelivery, FoundProfile, Numbered, Observed, PartitionCount } from './auditRules.ts'
 import { readStamp } from './readStamp.ts'
@@ -32,8 +31,9 @@ export interface ObserverOptions {
   settings: Record<string, string>
   grpcToken: string
   sourceTopics: readonly string[]
-  profileStores: () => ServiceProcess[]
-  activations: () => ServiceProcess[]
+  /** gRPC addresses of the instances there are now. */
+  profileStores: () => Promise<readonly string[]>
+  activations: () => Promise<readonly string[]>
 }
 
 /** Numbers that stop moving when everything has caught up. */
@@ -177,7 +177,7 @@ export class Observer {
 
   /** Each from whichever instance answers for it. */
   async #ask(states: readonly ProfileRecord[]): Promise<FoundProfile[]> {
-    const clients = this.#clients(profileClient, this.#options.profileStores())
+    const clients = await this.#clients(profileClient, this.#options.profileStores())
     const found: FoundProfile[] = []
     const left = [...states]
     const asker = async (): Promise<void> => {
@@ -208,7 +208,7 @@ export class Observer {
 
   /** One of each partition: two instances may answer for one while it moves. */
   async #totals(): Promise<{ partition: number; events: number; changes: number }[]> {
-    const clients = this.#clients(profileClient, this.#options.profileStores())
+    const clients = await this.#clients(profileClient, this.#options.profileStores())
     try {
       const answers = await Promise.all(
         clients.map((client) =>
@@ -223,7 +223,7 @@ export class Observer {
   }
 
   async #waiting(): Promise<number> {
-    const clients = this.#clients(deliveryClient, this.#options.activations())
+    const clients = await this.#clients(deliveryClient, this.#options.activations())
     try {
       const answers = await Promise.all(
         clients.map((client) =>
@@ -240,10 +240,8 @@ export class Observer {
     }
   }
 
-  #clients<C>(make: (address: string) => C, processes: readonly ServiceProcess[]): C[] {
-    return processes
-      .filter((process) => process.running())
-      .map((process) => make(`127.0.0.1:${process.ports().grpc}`))
+  async #clients<C>(make: (address: string) => C, addresses: Promise<readonly string[]>): Promise<C[]> {
+    return (await addresses).map(make)
   }
 
   #call() {

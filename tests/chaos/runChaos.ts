@@ -146,8 +146,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     settings: installation.settings,
     grpcToken: await readSecret(installation.secrets.grpcToken),
     sourceTopics: [RECEIPTS],
-    profileStores: () => fleet.of('profile-store'),
-    activations: () => fleet.of('activation'),
+    profileStores: () => grpcAddresses(fleet, 'profile-store'),
+    activations: () => grpcAddresses(fleet, 'activation'),
   })
   try {
     const settleStart = performance.now()
@@ -197,8 +197,19 @@ async function startReceiver(
   return { server, url }
 }
 
+async function grpcAddresses(fleet: Fleet, service: 'profile-store' | 'activation'): Promise<string[]> {
+  return fleet
+    .of(service)
+    .filter((process) => process.running())
+    .map((process) => `127.0.0.1:${process.ports().grpc}`)
+}
+
 /** Until nothing moves any more; when the time is up, the auditor says what is missing. */
-async function settle(observer: Observer, fleet: Fleet, say: (line: string) => void): Promise<void> {
+export async function settle(
+  observer: Observer,
+  fleet: Pick<Fleet, 'allReady' | 'describe'>,
+  say: (line: string) => void,
+): Promise<void> {
   const deadline = performance.now() + SETTLE_MS
   let same = 0
   let before = ''

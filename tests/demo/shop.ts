@@ -17,11 +17,14 @@ const RECEIPTS = 'retail.receipts'
 const BUSY_EVERY = 400
 
 export interface Shop {
-  installation: Installation
+  installation: Pick<Installation, 'settings' | 'secrets' | 'addresses' | 'tributary'>
   receiver: WebhookReceiver
   doors: Doors
   stop(): Promise<void>
 }
+
+/** One whose services are processes of this machine. */
+export type LocalShop = Shop & { installation: Installation }
 
 export interface ShopOptions {
   dataDir: string
@@ -31,7 +34,7 @@ export interface ShopOptions {
   log: (line: string) => void
 }
 
-export async function openShop(stack: LocalStack, options: ShopOptions): Promise<Shop> {
+export async function openShop(stack: LocalStack, options: ShopOptions): Promise<LocalShop> {
   const { dataDir, logsDir, settings = {}, log } = options
   // The launcher makes the secrets that documents name, but the receiver needs its own before they are applied.
   const secretPath = join(dataDir, 'secrets', 'documents', 'crm-webhook')

@@ -32,8 +32,8 @@ export class WebhookReceiver {
     this.#refuseEvery = refuseEvery
   }
 
-  /** Resolves with the URL to deliver to. */
-  async start(): Promise<string> {
+  /** Resolves with the URL to deliver to; on any free port of this machine when nothing is said. */
+  async start({ host = '127.0.0.1', port = 0 } = {}): Promise<string> {
     this.#server = createServer((request, response) => {
       const chunks: Buffer[] = []
       request.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -43,8 +43,8 @@ export class WebhookReceiver {
         response.end()
       })
     })
-    await new Promise<void>((resolve) => this.#server!.listen(0, '127.0.0.1', resolve))
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/hooks`
+    await new Promise<void>((resolve) => this.#server!.listen(port, host, resolve))
+    return `http://${host}:${(this.#server.address() as AddressInfo).port}/hooks`
   }
 
   async stop(): Promise<void> {

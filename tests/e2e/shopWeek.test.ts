@@ -10,7 +10,7 @@ import { allTopics, changeTypes, topicName } from '@tributary/contracts'
 import { createAdmin, createKafka, readTopic } from '@tributary/kafka'
 import { startLocalStack, type LocalStack } from '../../deploy/local/src/localStack.ts'
 import { runWeek, type WeekResult } from '../demo/runWeek.ts'
-import { openShop, type Shop } from '../demo/shop.ts'
+import { openShop, type LocalShop } from '../demo/shop.ts'
 import { makeShopWeek } from '../demo/shopWeek.ts'
 import { publicRecordProblems } from '../support/publicRecordProblems.ts'
 
@@ -20,7 +20,7 @@ const SEED = 7
 
 let folder: string
 let stack: LocalStack
-let shop: Shop
+let shop: LocalShop
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tributary-week-'))

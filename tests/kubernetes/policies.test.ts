@@ -54,13 +54,13 @@ describe.each(['base', ...OVERLAYS] as const)('%s', (name) => {
     )
   })
 
-  test('topics, migrations and the workspace are Jobs, the audit is run each night', () => {
+  test('topics, migrations and the workspace are Jobs, audit and retention run each night', () => {
     const commands = (kind: string) =>
       pods()
         .filter(({ manifest }) => manifest.kind === kind)
         .map(({ spec }) => spec.containers[0]!.command!.slice(0, 2).join(' '))
     expect(commands('Job').sort()).toEqual(['tributary apply', 'tributary migrate', 'tributary topics'])
-    expect(commands('CronJob')).toEqual(['tributary audit'])
+    expect(commands('CronJob').sort()).toEqual(['tributary audit', 'tributary retention'])
   })
 
   test('selectors match the pods they mean', () => {

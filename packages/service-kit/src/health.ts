@@ -25,6 +25,8 @@ export interface Health {
   setFatal(reason: string): void
   isReady(): boolean
   isAlive(): boolean
+  /** From `setDraining` on: it still answers, and whoever asks should go elsewhere next. */
+  isDraining(): boolean
   report(): HealthReport
   /** Called when `isReady` changes, and once at once. */
   onReadyChange(listener: (ready: boolean) => void): void
@@ -63,6 +65,7 @@ export function createHealth(): Health {
     },
     isReady,
     isAlive: () => fatal === undefined,
+    isDraining: () => draining,
     report() {
       const status = fatal !== undefined ? 'fatal' : draining ? 'draining' : isReady() ? 'ready' : 'starting'
       const sorted = [...components].sort(([a], [b]) => (a < b ? -1 : 1))

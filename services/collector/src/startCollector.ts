@@ -100,6 +100,7 @@ async function startIngest(service: CollectorService, kafka: Kafka): Promise<Por
     groupCommit,
     metrics: counters,
     book: () => book,
+    isDraining: () => health.isDraining(),
     now: Date.now,
     newId,
     onFault: (error) =>

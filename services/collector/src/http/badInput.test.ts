@@ -210,6 +210,15 @@ describe('load', () => {
     expect((await post(`${collector.url}/v1/batch`, '{"batch":[7]}', key)).status).toBe(503)
   })
 
+  test('while the end is near, requests are taken and each answer ends its connection', async () => {
+    const ending = await start()
+    expect((await post(`${ending.url}/v1/page`, '{}', key)).headers.get('connection')).not.toBe('close')
+    ending.drain()
+    const answer = await post(`${ending.url}/v1/page`, '{}', key)
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('connection')).toBe('close')
+  })
+
   test('a stop answers everything that was taken and tells the client to go elsewhere', async () => {
     const stopping = await start()
     log.hold()

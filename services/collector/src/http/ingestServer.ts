@@ -46,6 +46,11 @@ export interface IngestServerOptions {
   readonly metrics: CollectorMetrics
   /** The book that holds now; undefined until it is known whether there is one. */
   readonly book: () => SourceBook | undefined
+  /**
+   * Whether the end is near: answers then end their connections, so that clients with kept ones are elsewhere before
+   * this side closes any.
+   */
+  readonly isDraining: () => boolean
   readonly now: () => number
   readonly newId: () => string
   /** A fault of the collector itself: the client got 500. */
@@ -61,7 +66,12 @@ export interface IngestServer {
 export async function startIngestServer(options: IngestServerOptions): Promise<IngestServer> {
   let stopping = false
   const limits = createRateLimits(options.now)
-  const answering: Answering = { ...options, limits, uploading: new WeakSet(), isStopping: () => stopping }
+  const answering: Answering = {
+    ...options,
+    limits,
+    uploading: new WeakSet(),
+    isStopping: () => stopping || options.isDraining(),
+  }
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     void answerRequest(request, response, answering)
   }

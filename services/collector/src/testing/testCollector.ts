@@ -36,6 +36,8 @@ export interface TestCollector {
   readonly inFlight: InFlight
   readonly faults: readonly unknown[]
   adopt(workspace: WorkspaceConfiguration): void
+  /** The process has been told to end, and has not begun to. */
+  drain(): void
   /** The next so many produce requests fail. */
   refuse(times: number): void
   /** How many have failed by that. */
@@ -62,6 +64,7 @@ export async function startTestCollector(
   const faults: unknown[] = []
   const registry = createMetrics('collector')
   const inFlight = createInFlight(options.maxInFlightBytes ?? 64 * 1024 * 1024)
+  let draining = false
   let toRefuse = 0
   let refused = 0
   const refusing: RecordSender = {
@@ -89,6 +92,7 @@ export async function startTestCollector(
     groupCommit,
     metrics: createCollectorMetrics(registry, inFlight),
     book: () => book,
+    isDraining: () => draining,
     now: Date.now,
     newId: createUuid7({ now: Date.now, random: randomFillSync }),
     onFault: (error) => faults.push(error),
@@ -104,6 +108,9 @@ export async function startTestCollector(
         ...testPorts,
         ...(options.readSecret && { readSecret: options.readSecret }),
       })
+    },
+    drain() {
+      draining = true
     },
     refuse(times) {
       toRefuse = times
