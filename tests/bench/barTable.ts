@@ -1,4 +1,5 @@
 /** Measured bars as aligned lines for people. */
+import { alignRows } from './alignRows.ts'
 import type { Measured } from './bar.ts'
 
 export function barTable(bars: readonly Measured[]): string[] {
@@ -11,16 +12,7 @@ export function barTable(bars: readonly Measured[]): string[] {
     bar.holds ? 'holds' : 'short',
   ])
   const all = [['name', 'ours', 'reference', 'ratio', 'goal', ''], ...rows]
-  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? []
-  return all.map((row) =>
-    row
-      .map((cell, column) =>
-        // Numbers to the right, words to the left.
-        column >= 1 && column <= 3 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-      )
-      .join('  ')
-      .trimEnd(),
-  )
+  return alignRows(all, (column) => column >= 1 && column <= 3)
 }
 
 function number(value: number): string {

@@ -11,13 +11,25 @@ import { exampleEvent } from './collectorLoad.ts'
 export const EVENTS_PER_BATCH = 100
 /** Different events, so that not one text is all that is seen. */
 const TEMPLATES = 8
-/** A number that is never reached stands where the request's is written. */
 const REQUEST_DIGITS = 9
-const PLACEHOLDER = 'N'.repeat(REQUEST_DIGITS)
+/** Stands in an event where the number of its request is written, with leading zeros. */
+export const REQUEST_NUMBER = 'N'.repeat(REQUEST_DIGITS)
 /** More than the collector can hold bodies of, so that it is the collector that says no. */
 const MAX_CONNECTIONS = 4_000
 /** Between two looks at what is due, ms. */
 const BURST_MS = 5
+
+/** What is sent, and who hears of it. */
+export interface BatchLoadOptions {
+  readonly eventsPerBatch?: number
+  /** Different requests; then the first comes again, with the number of the request wherever REQUEST_NUMBER stands. */
+  readonly templates?: number
+  readonly event?: (number: number) => Record<string, unknown>
+  /** Number of the first request: no two loads on one topic may send the same message ids. */
+  readonly firstRequest?: number
+  /** A batch was answered 200 at `atMs`, by performance.now(). */
+  readonly onAcknowledged?: (request: number, atMs: number, body: string) => void
+}
 
 export interface BatchLoadCounts {
   /** Numbers of the requests that were answered 200. */
@@ -60,17 +72,26 @@ interface Template {
 
 interface Client {
   readonly socket: Socket
-  onAnswer: ((status: number) => void) | undefined
+  onAnswer: ((status: number, body: string) => void) | undefined
 }
 
-export function createBatchLoad(target: {
-  readonly port: number
-  readonly authorization: string
-}): BatchLoad {
-  const templates = Array.from({ length: TEMPLATES }, (_, number) => templateOf(target, number))
+export function createBatchLoad(
+  target: { readonly port: number; readonly authorization: string },
+  options: BatchLoadOptions = {},
+): BatchLoad {
+  const { eventsPerBatch = EVENTS_PER_BATCH, event = exampleEvent, onAcknowledged } = options
+  const templates = Array.from({ length: options.templates ?? TEMPLATES }, (_, number) =>
+    templateOf(
+      target,
+      Array.from({ length: eventsPerBatch }, (_each, index) => ({
+        ...event(number * eventsPerBatch + index),
+        messageId: messageIdOf(REQUEST_NUMBER, index),
+      })),
+    ),
+  )
   const idle: Client[] = []
   const clients = new Set<Client>()
-  let requests = 0
+  let requests = options.firstRequest ?? 0
   let waiting = 0
 
   function open(): Client {
@@ -78,10 +99,10 @@ export function createBatchLoad(target: {
     const client: Client = { socket, onAnswer: undefined }
     clients.add(client)
     let text = ''
-    const answer = (status: number): void => {
+    const answer = (status: number, body = ''): void => {
       const { onAnswer } = client
       client.onAnswer = undefined
-      onAnswer?.(status)
+      onAnswer?.(status, body)
     }
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1')
@@ -90,9 +111,10 @@ export function createBatchLoad(target: {
       if (text.length < head + 4 + Number(/content-length: (\d+)/i.exec(text)?.[1] ?? 0)) return
       const status = Number(text.slice(9, 12))
       const complete = status !== 503 || /^retry-after: \d+\r$/im.test(text)
+      const body = text.slice(head + 4)
       text = ''
       if (client.onAnswer) idle.push(client)
-      answer(complete ? status : 0)
+      answer(complete ? status : 0, body)
     })
     const gone = (): void => {
       clients.delete(client)
@@ -107,14 +129,15 @@ export function createBatchLoad(target: {
   function send(): Promise<{ request: number; status: number }> {
     const request = requests++
     const client = idle.pop() ?? open()
-    const { bytes, places } = templates[request % TEMPLATES] as Template
+    const { bytes, places } = templates[request % templates.length] as Template
     const own = Buffer.from(bytes)
     const digits = String(request).padStart(REQUEST_DIGITS, '0')
     for (const place of places) own.write(digits, place, 'latin1')
     waiting++
     return new Promise((resolve) => {
-      client.onAnswer = (status) => {
+      client.onAnswer = (status, body) => {
         waiting--
+        if (status === 200) onAcknowledged?.(request, performance.now(), body)
         resolve({ request, status })
       }
       client.socket.write(own)
@@ -171,18 +194,17 @@ export function createBatchLoad(target: {
   }
 }
 
-function templateOf(target: { readonly authorization: string }, number: number): Template {
-  const body = JSON.stringify({
-    batch: Array.from({ length: EVENTS_PER_BATCH }, (_, index) => ({
-      ...exampleEvent(number * EVENTS_PER_BATCH + index),
-      messageId: messageIdOf(PLACEHOLDER, index),
-    })),
-  })
+function templateOf(
+  target: { readonly authorization: string },
+  batch: readonly Record<string, unknown>[],
+): Template {
+  const body = JSON.stringify({ batch })
   const bytes = Buffer.from(
     `POST /v1/batch HTTP/1.1\r\nhost: bench\r\nauthorization: ${target.authorization}\r\n` +
       `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   )
   const places: number[] = []
-  for (let at = bytes.indexOf(PLACEHOLDER); at >= 0; at = bytes.indexOf(PLACEHOLDER, at + 1)) places.push(at)
+  for (let at = bytes.indexOf(REQUEST_NUMBER); at >= 0; at = bytes.indexOf(REQUEST_NUMBER, at + 1))
+    places.push(at)
   return { bytes, places }
 }

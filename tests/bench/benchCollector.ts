@@ -1,5 +1,4 @@
 /** A collector of its own for a bar, as a process, with the role "ingest", on the stack of the run. */
-import { execFileSync } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +6,7 @@ import { startServices } from '../../deploy/local/src/launcher.ts'
 import { uniquePrefix } from '../support/uniquePrefix.ts'
 import { waitUntil } from '../support/waitUntil.ts'
 import { BENCH_FOLDER, benchStack } from './benchStack.ts'
+import { compileServices } from './compileServices.ts'
 import { exampleEvent, sendAll } from './collectorLoad.ts'
 import { processCpu } from './processCpu.ts'
 
@@ -35,10 +35,7 @@ export async function startBenchCollector(
   } = {},
 ): Promise<BenchCollector> {
   const { documents = SHOP_DOCUMENTS, compiled = false } = options
-  if (compiled)
-    execFileSync('tsc', ['-b', 'services/collector/tsconfig.build.json'], {
-      stdio: ['ignore', 'inherit', 'inherit'],
-    })
+  if (compiled) compileServices('services/collector/tsconfig.build.json')
   const folder = join(BENCH_FOLDER, `collector-${name}`)
   await rm(folder, { recursive: true, force: true })
   const prefix = uniquePrefix('bench')

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { topics } from '@tributary/contracts'
 import { Kafka, logLevel } from 'kafkajs'
+import { percentiles } from './percentiles.ts'
 import { PARTITIONS, type RuntimeLoad } from './runtimeLoad.ts'
 
 /** What the design asks of one hop at half load: at most so much more than a bare round trip, p99. */
@@ -60,7 +61,6 @@ export async function hopLatency(
   await consumer.disconnect()
   await producer.disconnect()
   await group?.stop()
-  const sorted = taken.toSorted((a, b) => a - b)
-  const at = (share: number): number => Math.round(sorted[Math.floor(sorted.length * share)] ?? Number.NaN)
-  return { p50: at(0.5), p99: at(0.99) }
+  const { p50, p99 } = percentiles(taken)
+  return { p50: Math.round(p50), p99: Math.round(p99) }
 }

@@ -35,6 +35,8 @@ export interface TaskOnLmdb {
   view(): StateView
   /** Longest batch so far, ms; reading it begins anew. */
   takeLongestBatchMs(): number
+  /** Every row of the store, in order. */
+  dump(): Iterable<readonly [string, Uint8Array]>
   /** Bytes the store takes on the disk. */
   size(): Promise<number>
   close(): Promise<void>
@@ -105,6 +107,7 @@ export async function openTaskOnLmdb<X>(
       longestMs = 0
       return taken
     },
+    dump: () => store.dump(),
     size: () => sizeOf(directory),
     close: () => store.close(),
   }

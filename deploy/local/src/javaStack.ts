@@ -33,6 +33,7 @@ export async function startJavaStack({ dataDir, log, detourPort }: StackStart): 
     kind: 'java',
     kafka: { brokers: kafka.brokers, ...(kafka.detour === undefined ? {} : { detour: kafka.detour }) },
     clickhouse: { url: clickHouse.url, database: 'tributary' },
+    processes: () => ({ kafka: kafka.pid, clickhouse: clickHouse?.pid }),
     async stop() {
       await Promise.all([kafka.stop(), clickHouse?.stop()])
     },

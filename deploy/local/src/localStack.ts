@@ -28,6 +28,8 @@ export interface LocalStack {
     detour?: string
   }
   clickhouse: { url: string; database: string }
+  /** Their ids, where they are processes that this one has started; for what they use of the machine. */
+  processes?(): { kafka: number; clickhouse: number | undefined }
   stop(): Promise<void>
   /** A clean stop, or kill -9, and a start on the same address with the same data. */
   restartKafka(how?: 'stop' | 'kill'): Promise<void>

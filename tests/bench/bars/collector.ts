@@ -3,12 +3,10 @@
  * client's apart, so that neither the machine's other work nor the client decides the number. With the role "ingest": copying events into
  * ClickHouse is work of its own, measured apart.
  */
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import type { Bar } from '../bar.ts'
 import { startBenchCollector } from '../benchCollector.ts'
 import { exampleBatch, exampleEvent, sendAll } from '../collectorLoad.ts'
+import { startPortProcess } from '../portProcess.ts'
 import { processCpu } from '../processCpu.ts'
 
 /** What server SDKs send at most in one request by default. */
@@ -33,7 +31,7 @@ export const bars: Bar[] = [
     async prepare() {
       const collector = await startBenchCollector('single')
       const { target } = collector
-      const bare = await startBareServer()
+      const bare = await startPortProcess('bareServer.ts')
       const path = '/v1/track'
       let sent = 0
       const run = async (port: number, seconds: () => Promise<number>) => {
@@ -88,13 +86,3 @@ export const bars: Bar[] = [
     },
   },
 ]
-
-async function startBareServer(): Promise<{ port: number; pid: number; stop: () => void }> {
-  const file = fileURLToPath(new URL('../bareServer.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  for await (const line of createInterface({ input: child.stdout }))
-    return { port: Number(line), pid: child.pid as number, stop: () => child.stdin.end() }
-  throw new Error('the bare server ended before it listened')
-}

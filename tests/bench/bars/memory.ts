@@ -1,5 +1,4 @@
 /** What a service needs when nothing happens, and that a lag of any size costs no more than a small one. */
-import { execFileSync } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +10,7 @@ import { SERVICES, type ServiceName } from '../../../deploy/local/src/servicePro
 import { uniquePrefix } from '../../support/uniquePrefix.ts'
 import type { Bar } from '../bar.ts'
 import { BENCH_FOLDER, benchStack } from '../benchStack.ts'
+import { compileServices } from '../compileServices.ts'
 import { processMemory } from '../processMemory.ts'
 
 /** What the design allows an idle service, MB. */
@@ -36,7 +36,7 @@ export const bars: Bar[] = [
     goal: 1,
     runs: 1,
     prepare() {
-      build()
+      compileServices()
       return Promise.resolve({ ours: idleMemory, reference: () => IDLE_LIMIT_MB })
     },
   },
@@ -49,18 +49,13 @@ export const bars: Bar[] = [
     goal: 1.25,
     runs: 1,
     async prepare() {
-      build()
+      compileServices()
       const long = await lagOf(LONG_LAG)
       const short = await lagOf(SHORT_LAG)
       return { ours: () => peakMemory(long), reference: () => peakMemory(short) }
     },
   },
 ]
-
-/** As in the image: to strip types at the start takes 60 MB that stay. */
-function build(): void {
-  execFileSync('tsc', ['-b', 'tsconfig.build.json'], { stdio: ['ignore', 'inherit', 'inherit'] })
-}
 
 async function idleMemory(): Promise<number> {
   const { stop, each } = await start(uniquePrefix('idle'))
