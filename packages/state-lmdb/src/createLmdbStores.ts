@@ -16,6 +16,7 @@ import { type Database, open } from 'lmdb'
 import { checkDataFile } from './checkDataFile.ts'
 import { closeGuard, openGuard } from './crashGuard.ts'
 import { storeFault } from './storeFault.ts'
+import { textKeys } from './textKeys.ts'
 
 export interface LmdbStoresOptions {
   /** Folder for all stores of this process; may be lost. */
@@ -26,6 +27,8 @@ export interface LmdbStoresOptions {
 
 /** Keys of the database of ends. */
 const AS_OF = '!asOf'
+/** Without one a range begins at a key of lmdb's own. */
+const FIRST_KEY = '\0'
 
 export function createLmdbStores(options: LmdbStoresOptions): StateStores {
   const openNames = new Set<string>()
@@ -57,7 +60,9 @@ function openStore(
     if (damage !== undefined) throw new Error(`corrupt: ${damage}`)
     const distrust = openGuard(path)
     const root = open({ path, encoding: 'binary', keyEncoding: 'binary', noSync: true, maxDbs: 2 })
-    const rows = root.openDB<Buffer, Buffer>({ name: 'rows', encoding: 'binary', keyEncoding: 'binary' })
+    // Its types leave `keyEncoder` out.
+    const ofRows = { name: 'rows', encoding: 'binary' as const, keyEncoder: textKeys }
+    const rows = root.openDB<Buffer, string>(ofRows)
     const ends = root.openDB<number, string>({ name: 'ends', encoding: 'json' })
     if (distrust !== undefined) {
       options.onDistrust?.(name, distrust)
@@ -77,7 +82,7 @@ function wipe(root: Database, rows: Database, ends: Database): void {
 function storeOver(
   path: string,
   root: Database & { close(): Promise<void> },
-  rows: Database<Buffer, Buffer>,
+  rows: Database<Buffer, string>,
   ends: Database<number, string>,
   onClose: () => void,
 ): StateStore {
@@ -85,28 +90,28 @@ function storeOver(
 
   function apply(change: StoreWrite): void {
     for (const { from, to } of change.deletedRanges ?? []) {
-      const end = Buffer.concat([Buffer.from(to), Buffer.from([0])])
-      // Collected before they are removed: a cursor does not survive the removal of its row.
-      const keys = Array.from(rows.getKeys({ start: Buffer.from(from), end }), (key) => Buffer.from(key))
+      // The first key after `to`. Collected before they are removed: a cursor does not survive the removal of its row.
+      const keys = Array.from(rows.getKeys({ start: from, end: `${to}\0` }))
       for (const key of keys) rows.removeSync(key)
     }
     for (const { key, value } of change.rows) {
-      if (value === null) rows.removeSync(Buffer.from(key))
-      else rows.putSync(Buffer.from(key), asBuffer(value))
+      if (value === null) rows.removeSync(key)
+      else rows.putSync(key, asBuffer(value))
     }
     for (const [log, end] of change.ends) ends.putSync(log, end)
     ends.putSync(AS_OF, change.asOfMs)
   }
 
   return {
-    get: (key) => guarded(() => rows.getBinary(Buffer.from(key))),
+    get: (key) => guarded(() => rows.getBinary(key)),
     *range(from, to, limit) {
       const range = rows.getRange({
-        start: Buffer.from(from),
-        end: Buffer.from(to),
+        start: from,
+        end: to,
         ...(limit === undefined ? {} : { limit }),
       })
-      for (const { key, value } of range) yield [key.toString(), Buffer.from(value)]
+      // lmdb gives a copy: its pages may change under what is kept.
+      for (const { key, value } of range) yield [key, value]
     },
     ends: () =>
       guarded(() => {
@@ -118,7 +123,7 @@ function storeOver(
     write: (change) => guarded(() => root.transactionSync(() => apply(change))),
     wipe: () => guarded(() => wipe(root, rows, ends)),
     *dump() {
-      for (const { key, value } of rows.getRange()) yield [key.toString(), Buffer.from(value)]
+      for (const { key, value } of rows.getRange({ start: FIRST_KEY })) yield [key, value]
     },
     async close() {
       await root.close()

@@ -124,16 +124,16 @@ function readModifyWrite({ fragment, profile }: ReferenceStores, events: readonl
     value[0] = value[0]! ^ 1
     return { key, value }
   }
-  const stored = { ends: new Map(), asOfMs: 0 }
+  const rest = { ends: new Map(), asOfMs: 0 }
   for (let from = 0; from < events.length; from += ROWS_PER_BATCH) {
     const batch = events.slice(from, from + ROWS_PER_BATCH)
     fragment.write({
       rows: batch.flatMap((keys) => [changed(fragment, keys.fragment), { key: keys.seen, value: SEEN }]),
-      ...stored,
+      ...rest,
     })
     profile.write({
       rows: batch.flatMap((keys) => [changed(profile, keys.part), changed(profile, keys.profile)]),
-      ...stored,
+      ...rest,
     })
   }
 }
@@ -196,11 +196,13 @@ async function startOurs({ fragment, profile }: Tasks): Promise<{ port: number; 
     fragment: () => fragment.view(),
     profile: () => profile.view(),
   }
-  const reading = () => ({
+  // Made once for each revision of the configuration.
+  const read = {
     rules: identityRules(undefined),
     hash: (_type: string, _version: number, value: string) => identifierId(value),
     phone: () => undefined,
-  })
+  }
+  const reading = () => read
   const reads = createProfileReads({
     views,
     instances,

@@ -22,10 +22,11 @@ const sourceText = JSON as unknown as {
 }
 
 /**
- * Numbers of 16 digits or more, or with an exponent of two digits or more: only these can lose anything. A number begins
- * the text or follows one of these characters; the hexadecimal digits of an id follow a quote.
+ * Numbers of 16 digits or more, or with an exponent of two digits or more: only these can lose anything. A number and its
+ * sign begin the text or follow one of these characters; the hexadecimal digits of an id follow a quote, and those of a
+ * version a hyphen within a text.
  */
-const MAY_LOSE = /(?:^|[[:,\s-])(?:[0-9.]{16}|[0-9.]+[eE][+-]?[0-9]{2})/
+const MAY_LOSE = /(?:^|[[:,\s])-?(?:[0-9.]{16}|[0-9.]+[eE][+-]?[0-9]{2})/
 
 /**
  * JSON.parse, except that a number that would lose something is an ExactNumber. Such a value is still to be read as

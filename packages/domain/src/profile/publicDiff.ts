@@ -30,7 +30,7 @@ const MEMBERS = new Set(['computed', 'audiences', 'consent'])
 export function publicDiff(before: JsonObject | undefined, after: JsonObject | undefined): PublicDiff {
   const [old, now] = [flattenProfile(before ?? {}), flattenProfile(after ?? {})]
   const changed = [...new Set([...old.keys(), ...now.keys()])]
-    .filter((path) => textOf(old.get(path)) !== textOf(now.get(path)))
+    .filter((path) => !isSame(old.get(path), now.get(path)))
     .sort()
   return {
     changed,
@@ -70,8 +70,14 @@ function flattenProfile(profile: JsonObject): Map<string, Json> {
   return flat
 }
 
-function textOf(value: Json | undefined): string | undefined {
-  return value === undefined ? undefined : canonicalJsonText(value)
+function isSame(a: Json | undefined, b: Json | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  if (isPlain(a) && isPlain(b)) return a === b
+  return canonicalJsonText(a) === canonicalJsonText(b)
+}
+
+function isPlain(value: Json): boolean {
+  return value === null || typeof value !== 'object'
 }
 
 function pick(flat: ReadonlyMap<string, Json>, paths: readonly string[]): JsonObject {

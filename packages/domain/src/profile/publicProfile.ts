@@ -14,20 +14,20 @@ export interface PublicProfileInput {
   readonly audiences: Readonly<Record<string, PublicAudience>>
 }
 
-/** The value of the profiles topic, ready for canonicalJsonText. */
+/** The value of the profiles topic, ready for canonicalJsonText: its keys in order. */
 export function publicProfile({ profileId, version, profile, audiences }: PublicProfileInput): JsonObject {
   return {
-    profileId,
-    version,
-    firstSeen: isoTime(profile.firstSeenMs),
-    lastSeen: isoTime(profile.lastSeenMs),
-    identifiers: profile.identifiers.map(({ type, value }) => ({ type, value })),
-    traits: buildTree(profile.traits.map(({ path, json }) => ({ path, value: parseExact(json) }))),
-    computed: Object.fromEntries(profile.computed.map(({ id, json }) => [id, parseExact(json)])),
     audiences: Object.fromEntries(Object.entries(audiences).map(([id, { since }]) => [id, { since }])),
+    computed: Object.fromEntries(profile.computed.map(({ id, json }) => [id, parseExact(json)])),
     consent: Object.fromEntries(profile.consent.map(({ purpose, granted }) => [purpose, granted])) as Json,
     events: profile.events,
+    firstSeen: isoTime(profile.firstSeenMs),
+    identifiers: profile.identifiers.map(({ type, value }) => ({ type, value })),
+    lastSeen: isoTime(profile.lastSeenMs),
+    profileId,
+    traits: buildTree(profile.traits.map(({ path, json }) => ({ path, value: parseExact(json) }))),
     ...(profile.truncated && { truncated: true }),
+    version,
   }
 }
 

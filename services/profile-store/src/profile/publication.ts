@@ -151,16 +151,27 @@ type ChangeBody = Omit<
 
 function tellChange(publication: Publication, numbered: Numbered, type: string, body: ChangeBody): void {
   const { profileId, row, changed, observations } = publication
-  const record = {
-    ...body,
-    ...numbered,
-    profileId,
-    previousVersion: row.version === '' ? null : row.version,
+  const { mergedInto, splitFrom } = body
+  // Its keys in order: canonicalJsonText is quick then.
+  const record: ProfileChangeRecord = {
+    after: body.after,
+    before: body.before,
     causedBy: {
-      reason: reasonOf(publication),
-      ...causes(publication),
       ...(changed.change && { changeId: changed.change.id }),
+      ...causes(publication),
+      reason: reasonOf(publication),
     },
+    changed: body.changed,
+    identifiers: body.identifiers,
+    mergedFrom: body.mergedFrom,
+    ...(mergedInto !== undefined && { mergedInto }),
+    op: body.op,
+    previousVersion: row.version === '' ? null : row.version,
+    profileId,
+    rules: body.rules,
+    ...(splitFrom !== undefined && { splitFrom }),
+    time: numbered.time,
+    version: numbered.version,
   }
   const json = canonicalJsonText(record as unknown as DomainJson)
   observations.changes.push(type)
