@@ -1,4 +1,5 @@
 export * from './topics.ts'
+export * from './traceContext.ts'
 export * from './topicAccess.ts'
 export * from './partition.ts'
 export * from './profileId.ts'

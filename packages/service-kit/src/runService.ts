@@ -22,6 +22,7 @@ import { type SettingsOf, type SettingsSpec, SettingsError, readSettings } from 
 import type { serviceSettings } from './settingGroups.ts'
 import { observeProcess } from './processMetrics.ts'
 import { createShutdown } from './shutdown.ts'
+import { type Tracing, openTracing } from './tracing.ts'
 
 type ServiceSpec = SettingsSpec & typeof serviceSettings
 
@@ -31,6 +32,7 @@ export interface Service<S extends ServiceSpec> {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly health: Health
+  readonly tracing: Tracing
   /** Registers a step of the graceful stop; the last registered runs first. */
   onStop(name: string, stop: () => Promise<void> | void): void
   /** Logs the reason and exits with 1. */
@@ -105,12 +107,15 @@ export async function runService<const S extends ServiceSpec>(
   try {
     const admin = await startAdminServer({ host: common.HOST, port: common.ADMIN_PORT, health, metrics })
     shutdown.onStop('admin server', () => admin.stop())
+    const tracing = await openTracing(common, name, logger)
+    shutdown.onStop('traces', () => tracing.stop())
     const ports = await definition.start({
       name,
       settings,
       logger,
       metrics,
       health,
+      tracing,
       onStop: (step, run) => {
         shutdown.onStop(step, run)
       },

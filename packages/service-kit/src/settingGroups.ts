@@ -156,6 +156,24 @@ export const serviceSettings = {
     optional: true,
     check: (values) => needs('GRPC_TLS_CLIENT_CA_FILE', 'GRPC_TLS_CERT_FILE', values),
   }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: text({
+    about:
+      'where traces are sent, as OTLP over HTTP, for example http://collector:4318; nothing is traced without it',
+    optional: true,
+    check: ({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }) =>
+      typeof endpoint !== 'string' || URL.canParse(endpoint)
+        ? undefined
+        : 'is no address; write http://host:port',
+  }),
+  // One request in a hundred shows how long things take; whoever sends a sampled traceparent is traced in any case.
+  TRACE_RATIO: text({
+    about: 'share of the requests that are traced when their sender has not decided it, 0 to 1',
+    default: '0.01',
+    check: (values) => {
+      const ratio = Number(values['TRACE_RATIO'])
+      return ratio >= 0 && ratio <= 1 ? undefined : 'is no number from 0 to 1'
+    },
+  }),
   // A pod is taken out of the endpoints while its stop signal is already on its way; five seconds is what
   // endpoint controllers need on a busy cluster, none is right where nothing balances load.
   SHUTDOWN_DRAIN_MS: integer({

@@ -11,6 +11,7 @@ import type { ConfigurationFeed } from './ports/configurationFeed.ts'
 import type { Membership, RuntimeLog } from './ports/log.ts'
 import { type RuntimeLogger, silentLogger } from './ports/logger.ts'
 import type { StateStores } from './ports/store.ts'
+import type { TaskTracer } from './ports/tracer.ts'
 import type { Topology } from './processor.ts'
 import { TaskSupervisor } from './superviseTask.ts'
 import type { CommittedBatch, TaskGroup, TaskState, TaskStatus } from './taskGroup.ts'
@@ -29,6 +30,8 @@ export interface TaskGroupOptions<C = unknown, X = never> {
   readonly epoch?: number
   readonly configuration?: ConfigurationFeed<C>
   readonly logger?: RuntimeLogger
+  /** Is told of every committed record that carries a trace. */
+  readonly tracer?: TaskTracer | undefined
   readonly limits?: Partial<BatchLimits>
   readonly clock?: Clock
   readonly random?: () => number
@@ -196,6 +199,7 @@ class RunningGroup<C, X> implements TaskGroup<X> {
         limits: { ...DEFAULT_LIMITS, ...limits },
         clock: this.#clock,
         logger: this.#logger,
+        ...(this.#options.tracer === undefined ? {} : { tracer: this.#options.tracer }),
         injected,
         random: this.#options.random ?? Math.random,
         confirmedAtMs: () => this.#membership?.confirmedAtMs() ?? -Infinity,

@@ -34,6 +34,7 @@ import type { TaskState } from './taskGroup.ts'
 import { type Closing, TaskLife } from './taskLife.ts'
 import { decodeMeta, EMPTY_META, type TaskMeta } from './taskMeta.ts'
 import type { TaskOptions } from './taskOptions.ts'
+import { TracedRecords } from './tracedRecords.ts'
 import { viewStore } from './viewStore.ts'
 
 /** Ticks of the clock, ms: what processors that move with time see of it. */
@@ -57,6 +58,7 @@ export class Task<C, X> {
   readonly #life = new TaskLife()
   readonly #stopping = new AbortController()
   readonly #pacing: Pacing
+  readonly #traced: TracedRecords
   #session: TransactionalSession | undefined
   #store: StateStore | undefined
   #inputs: InputStream | undefined
@@ -82,6 +84,7 @@ export class Task<C, X> {
   constructor(options: TaskOptions<C, X>) {
     this.#options = options
     this.#pacing = new Pacing(options.limits)
+    this.#traced = new TracedRecords(options.tracer, options.topology.name, options.partition)
   }
 
   get state(): TaskState {
@@ -275,6 +278,7 @@ export class Task<C, X> {
     this.#pacing.committed(startMs, endMs)
     this.#lastCommitMs = endMs
     this.#options.injected.splice(0, injected)
+    this.#traced.committed(startMs, endMs)
     this.#options.onCommit({
       partition,
       records,
@@ -332,6 +336,7 @@ export class Task<C, X> {
         for (const record of slice) {
           if (record.offset < this.#positions[topic.name]!) continue
           this.#step(batch, { kind: 'record', record: { topic, partition, ...record } })
+          this.#traced.take(topic, record)
           records++
         }
         this.#positions[topic.name] = Math.max(this.#positions[topic.name]!, nextOffset)

@@ -5,6 +5,7 @@ import type { ConfigurationFeed } from './ports/configurationFeed.ts'
 import type { RuntimeLog } from './ports/log.ts'
 import type { RuntimeLogger } from './ports/logger.ts'
 import type { StateStores } from './ports/store.ts'
+import type { TaskTracer } from './ports/tracer.ts'
 import type { Topology } from './processor.ts'
 import type { CommittedBatch, TaskState } from './taskGroup.ts'
 
@@ -23,6 +24,8 @@ export interface TaskOptions<C, X> {
   readonly limits: BatchLimits
   readonly clock: Clock
   readonly logger: RuntimeLogger
+  /** Where records are traced; nothing is looked at without it. */
+  readonly tracer?: TaskTracer
   /** Survives lives: what a failed batch had taken is injected again, so it may be seen twice. */
   readonly injected: X[]
   readonly onCommit: (batch: CommittedBatch) => void

@@ -13,8 +13,10 @@ import {
   type Metrics,
   type OwnerLookup,
   type PeerTls,
+  type Tracing,
   createPeerClients,
   createTaskObserver,
+  createTaskTracer,
   startGrpcServer,
 } from '@tributary/service-kit'
 import {
@@ -52,6 +54,8 @@ export interface ActivationOptions {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly health: Health
+  /** Nothing is traced without it. */
+  readonly tracing?: Tracing
   readonly fatal: (error: unknown) => void
   readonly onStop: (name: string, stop: () => Promise<void>) => void
 }
@@ -78,6 +82,7 @@ export async function startActivation(options: ActivationOptions): Promise<Activ
     nodeId: options.nodeId,
     epoch: EPOCH,
     logger,
+    tracer: createTaskTracer(options.tracing),
     onFatal: fatal,
   }
 
@@ -149,6 +154,7 @@ export async function startActivation(options: ActivationOptions): Promise<Activ
     clock: Date.now,
     random: Math.random,
     observer: createDispatchObserver(metrics, logger),
+    ...(options.tracing && { tracing: options.tracing }),
     onFatal: fatal,
   })
   dispatcher = sending

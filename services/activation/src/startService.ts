@@ -131,6 +131,7 @@ export async function startService(service: ActivationService): Promise<Ports> {
     logger,
     metrics,
     health,
+    tracing: service.tracing,
     fatal: (error) => service.fatal(error),
     onStop: (name, stop) => {
       service.onStop(name, stop)

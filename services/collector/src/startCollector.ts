@@ -19,6 +19,7 @@ import {
   loadSecretFile,
   loadWorkspaceKey,
   phoneToE164,
+  traceFields,
 } from '@tributary/service-kit'
 import { digest } from '@tributary/sources'
 import { createCollectorMetrics } from './collectorMetrics.ts'
@@ -56,7 +57,7 @@ export async function startCollector(service: CollectorService): Promise<Ports> 
 }
 
 async function startIngest(service: CollectorService, kafka: Kafka): Promise<Ports> {
-  const { settings, logger, health, metrics } = service
+  const { settings, logger, health, metrics, tracing } = service
   const ports = bookPorts(settings)
   const newId = createUuid7({ now: Date.now, random: randomFillSync })
   const inFlight = createInFlight(settings.MAX_IN_FLIGHT_BYTES)
@@ -103,8 +104,12 @@ async function startIngest(service: CollectorService, kafka: Kafka): Promise<Por
     isDraining: () => health.isDraining(),
     now: Date.now,
     newId,
-    onFault: (error) =>
-      logger.error({ err: error }, 'a request could not be answered: a fault of the collector'),
+    tracing,
+    onFault: (error, traceparent) =>
+      logger.error(
+        { err: error, ...traceFields(traceparent) },
+        'a request could not be answered: a fault of the collector',
+      ),
   })
   service.onStop('HTTP', () => server.stop())
   logger.info(
@@ -123,6 +128,7 @@ async function startIngest(service: CollectorService, kafka: Kafka): Promise<Por
     groupCommit,
     partitions: settings.IDENTIFIER_PARTITIONS,
     metrics: counters,
+    tracing,
   })
   service.onStop('Kafka sources', () => consumers.stop())
   registerSourceMetrics(metrics, consumers)

@@ -14,10 +14,12 @@ import {
   type Metrics,
   type OwnerLookup,
   type PeerTls,
+  type Tracing,
   createPeerClients,
   createPositionWaits,
   createReachedService,
   createTaskObserver,
+  createTaskTracer,
   startGrpcServer,
 } from '@tributary/service-kit'
 import {
@@ -54,6 +56,8 @@ export interface IdentityStitcherOptions {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly health: Health
+  /** Nothing is traced without it. */
+  readonly tracing?: Tracing
   readonly fatal: (error: unknown) => void
   readonly onStop: (name: string, stop: () => Promise<void>) => void
   /** Time and ids of facts; the process's clock and random ones when left out. */
@@ -122,6 +126,7 @@ export async function startIdentityStitcher(
       epoch: options.epoch,
       address,
       logger,
+      tracer: createTaskTracer(options.tracing),
       onFatal: options.fatal,
       onReadiness: (ready, detail) => health.setReady(name, ready, detail),
     })

@@ -106,6 +106,7 @@ export async function startService(service: StitcherService): Promise<Ports> {
     logger,
     metrics,
     health,
+    tracing: service.tracing,
     fatal: (error) => service.fatal(error),
     onStop: (name, stop) => service.onStop(name, stop),
   })

@@ -22,10 +22,12 @@ import {
   type Metrics,
   type OwnerLookup,
   type PeerTls,
+  type Tracing,
   createPeerClients,
   createPositionWaits,
   createReachedService,
   createTaskObserver,
+  createTaskTracer,
   startGrpcServer,
 } from '@tributary/service-kit'
 import {
@@ -86,6 +88,8 @@ export interface ProfileStoreOptions {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly health: Health
+  /** Nothing is traced without it. */
+  readonly tracing?: Tracing
   readonly nowMs: () => number
   readonly fatal: (error: unknown) => void
   readonly onStop: (name: string, stop: () => Promise<void>) => void
@@ -198,6 +202,7 @@ export async function startProfileStore(
       epoch: options.epoch,
       address,
       logger,
+      tracer: createTaskTracer(options.tracing),
       onFatal: options.fatal,
       onReadiness: (ready, detail) => health.setReady(name, ready, detail),
     })

@@ -124,6 +124,7 @@ export async function startService(service: ProfileStoreService): Promise<Ports>
     logger,
     metrics,
     health,
+    tracing: service.tracing,
     nowMs: Date.now,
     fatal: (error) => service.fatal(error),
     onStop: (name, stop) => service.onStop(name, stop),

@@ -1,5 +1,5 @@
 /** What people see of deliveries: metrics, and one log line when a destination stops or starts again. */
-import type { Logger, Metrics } from '@tributary/service-kit'
+import { type Logger, type Metrics, traceFields } from '@tributary/service-kit'
 import { type Answer, classify } from './classify.ts'
 import type { DestinationMode } from './destinationState.ts'
 
@@ -14,7 +14,7 @@ export interface DispatchTimes {
 export interface DispatchObserver {
   answered(destination: string, answer: Answer, times: DispatchTimes): void
   /** Given up; the whole item lies in the dead letters. */
-  dead(destination: string, code: string): void
+  dead(destination: string, code: string, traceparent?: string): void
   /** Nothing is sent to it now. Called again and again; only changes are logged. */
   held(destination: string, mode: DestinationMode, code: string, message?: string): void
   open(destination: string): void
@@ -71,10 +71,10 @@ export function createDispatchObserver(metrics: Metrics, logger: Logger): Dispat
       freshness.observe({ destination }, Math.max(0, sinceChangeMs) / 1_000)
       if (sinceReceiptMs !== undefined) endToEnd.observe({ destination }, Math.max(0, sinceReceiptMs) / 1_000)
     },
-    dead(destination, code) {
+    dead(destination, code, traceparent) {
       deadLetters.inc({ destination, code })
       logger.warn(
-        { destination, code },
+        { destination, code, ...traceFields(traceparent) },
         `a delivery to "${destination}" is given up: it lies in the dead letters`,
       )
     },

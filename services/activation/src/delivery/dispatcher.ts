@@ -14,6 +14,7 @@
  */
 import type { DestinationDocument, WorkspaceConfiguration } from '@tributary/configuration'
 import type { Delivery, PendingDelivery } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
+import type { ActiveSpan, Tracing } from '@tributary/service-kit'
 import type { StateView, TaskGroup } from '@tributary/stream-runtime'
 import { backOff } from './backOff.ts'
 import { type Answer, classify } from './classify.ts'
@@ -52,6 +53,7 @@ export interface DispatcherOptions {
   readonly clock: () => number
   readonly random: () => number
   readonly observer: DispatchObserver
+  readonly tracing?: Tracing
   /** A bug or a lost task while an answer is handed over: the process cannot go on. */
   readonly onFatal: (error: unknown) => void
 }
@@ -204,8 +206,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     due: DueRow,
     call: Call,
   ): Promise<void> {
-    const { delivery } = due.row
     const startedMs = clock()
+    const span = options.tracing?.begin(`deliver ${destination.id}`, 'client', [due.row.delivery.traceparent])
+    // Whoever receives it goes on with the trace.
+    const delivery = { ...due.row.delivery, traceparent: span?.traceparent ?? '' }
     const { files } = options.sender
     // What began a file goes alone when its destination has become one that takes none.
     const isFile = files?.longestMs(destination) !== undefined && due.row.fileEnd !== ''
@@ -219,6 +223,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     lane.underWay -= 1
     // A call that was cut off by the stop says nothing about the destination (W4).
     if (abort.signal.aborted) return
+    tellTrace(span, destination.id, answer)
     observer.answered(destination.id, answer, {
       tookMs: atMs - startedMs,
       sinceChangeMs: atMs - delivery.createdTimeMs,
@@ -228,7 +233,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (verdict === 'delivered') lane.lastDeliveredMs = atMs
     const givenUp =
       verdict === 'item' || (verdict === 'retry' && backOff(due.row.failures + 1, 0) === undefined)
-    if (givenUp) observer.dead(destination.id, code)
+    if (givenUp) observer.dead(destination.id, code, span?.traceparent)
     const taken = tasks.inject(due.view.partition, {
       row: due.key,
       deliveryId: delivery.id,
@@ -305,6 +310,20 @@ function forgetSettled(lane: Lane, views: readonly StateView[]): void {
     const row = view.table(queueTable).get(id.slice(id.indexOf('/') + 1))
     if (!row || row.attempts >= call.attempt) lane.calls.delete(id)
   }
+}
+
+function tellTrace(span: ActiveSpan | undefined, destination: string, answer: Answer): void {
+  if (!span) return
+  const { verdict, code } = classify(answer)
+  span.end(
+    {
+      'tributary.destination': destination,
+      'tributary.verdict': verdict,
+      'tributary.code': code,
+      ...(answer.kind === 'status' && { 'http.response.status_code': answer.status }),
+    },
+    { failed: verdict !== 'delivered' },
+  )
 }
 
 /** Partition in the id of a call. */

@@ -44,6 +44,7 @@ function testItem(destinationId: string, id: string, nowMs: number): Delivery {
     mapping: '',
     filtered: '',
     receivedTimeMs: 0,
+    traceparent: '',
     lane: '',
     withdraws: '',
   }

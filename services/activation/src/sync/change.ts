@@ -4,6 +4,7 @@ import {
   type ProfileChangeRecord,
   changeTypes,
   topics,
+  tracesOf,
 } from '@tributary/contracts'
 import { parseExact } from '@tributary/domain'
 import type { InputRecord } from '@tributary/stream-runtime'
@@ -17,6 +18,8 @@ interface Common {
   readonly text: string
   /** When the oldest event that caused it was received, ms since 1970; absent: no event did, or nobody wrote it down. */
   readonly receivedTimeMs?: number
+  /** Traceparents of events that caused it; absent: none was traced. */
+  readonly traces?: readonly string[]
 }
 
 export type ProfileChange = Common & { readonly of: 'profile'; readonly record: ProfileChangeRecord }
@@ -40,7 +43,13 @@ export function changeOf(input: InputRecord): Change | undefined {
   const id = header(input, 'ce_id') ?? `${input.topic.name}-${input.partition}-${input.offset}`
   const text = input.value.toString('utf8')
   const receivedTimeMs = Date.parse(header(input, 'ce_receivedtime') ?? '')
-  const common = { id, text, ...(receivedTimeMs > 0 && { receivedTimeMs }) }
+  const traces = tracesOf(input.headers)
+  const common = {
+    id,
+    text,
+    ...(receivedTimeMs > 0 && { receivedTimeMs }),
+    ...(traces.length > 0 && { traces }),
+  }
   // Numbers that JavaScript cannot hold stay as they were written, also where they are mapped.
   const record: unknown = parseExact(text)
   if (input.topic.name === topics.audienceChanges.name) {

@@ -56,6 +56,7 @@ export function deliveryOf(
     body,
     createdTimeMs,
     mapping,
+    traceparent: change.traces?.[0] ?? '',
     receivedTimeMs: change.receivedTimeMs ?? 0,
     // Files hold every change, in the order of their partition.
     lane: destination?.s3 === undefined ? '' : FILE_LANE,

@@ -19,7 +19,7 @@
  *  Y4. The same records give the same deliveries with the same ids: no clock, no randomness.
  */
 import { type SyncDocument, type WorkspaceConfiguration, holdsState } from '@tributary/configuration'
-import { KEY_SEPARATOR, topics } from '@tributary/contracts'
+import { KEY_SEPARATOR, topics, traceHeaders } from '@tributary/contracts'
 import { DeliveryRecord } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import type { Input, Processor, StepContext, TableSpec, Topology } from '@tributary/stream-runtime'
 import { jsonCodec } from '../jsonCodec.ts'
@@ -198,10 +198,12 @@ class SyncProcessor implements Processor<WorkspaceConfiguration> {
       const isWanted = only === undefined ? isConcerned(workspace, sync, change, view) : sync.id === only
       if (!isWanted && (only !== undefined || !withdraws(workspace, sync, change))) continue
       const delivery = deliveryOf(sync, change, view, workspace, { createdTimeMs, isWanted })
+      const headers = traceHeaders(change.traces ?? [])
       context.send({
         topic: topics.deliveries,
         key: `${delivery.destinationId}${KEY_SEPARATOR}${delivery.profileId}`,
         value: DeliveryRecord.encode({ delivery, stamp: undefined }).finish(),
+        ...(headers && { headers }),
       })
     }
   }

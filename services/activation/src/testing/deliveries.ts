@@ -15,6 +15,7 @@ export function delivery(id: string, over: Partial<Delivery> = {}): Delivery {
     mapping: 'm',
     filtered: '',
     receivedTimeMs: 0,
+    traceparent: '',
     lane: '',
     withdraws: '',
     ...over,

@@ -34,6 +34,7 @@ export function createWebhookSender(options: {
           ...signedHeaders(secrets.keys, delivery.id, options.clock(), delivery.body),
           'content-type': 'application/json',
           'user-agent': options.userAgent,
+          ...(delivery.traceparent !== '' && { traceparent: delivery.traceparent }),
         },
         body: delivery.body,
         allowPrivate: webhook.allowPrivateAddresses === true,

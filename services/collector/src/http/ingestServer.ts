@@ -13,6 +13,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import { type AddressInfo } from 'node:net'
 import { type RejectedArrival } from '@tributary/contracts'
 import { defaultEventLimits, originOf } from '@tributary/domain'
+import { type ActiveSpan, type Tracing } from '@tributary/service-kit'
 import { deliveryMapping } from '@tributary/sources'
 import { type CollectorMetrics } from '../collectorMetrics.ts'
 import { eventRecord } from '../produce/eventRecord.ts'
@@ -29,6 +30,7 @@ import { createRateLimits, type RateLimits } from './rateLimits.ts'
 import { readRequestBody } from './readRequestBody.ts'
 import { refuseConnection } from './refuseConnection.ts'
 import { type Route, findRoute } from './route.ts'
+import { beginRequest, endRequest, inTrace } from './traceRequest.ts'
 import { verifyWebhook } from './webhook.ts'
 import { keyInBody, keysInRequest } from './writeKey.ts'
 import { answerUpload } from '../upload/answerUpload.ts'
@@ -54,7 +56,9 @@ export interface IngestServerOptions {
   readonly now: () => number
   readonly newId: () => string
   /** A fault of the collector itself: the client got 500. */
-  readonly onFault: (error: unknown) => void
+  readonly onFault: (error: unknown, traceparent?: string) => void
+  /** Nothing is traced without it. */
+  readonly tracing?: Tracing
 }
 
 export interface IngestServer {
@@ -144,36 +148,39 @@ async function answerRequest(
   let name = 'other'
   const held = { bytes: 0 }
   let answer: Answer | { readonly streamed: true }
+  let span: ActiveSpan | undefined
+  let decided: Decided | undefined
   try {
     if (!found) answer = refuse('not_found', `there is no ${path}`)
     else if ('allow' in found) answer = { ...refuse('method_not_allowed'), headers: { allow: found.allow } }
     else {
       name = found.route.name
       const { route } = found
+      span = beginRequest(options.tracing, route, request, startedMs)
       const outcome =
         route.kind === 'upload'
           ? await takeUpload(request, response, query, options)
           : await answerRoute(route, request, query, startedMs, options, held)
-      if ('records' in outcome)
-        answer = durable(outcome, await options.groupCommit.submit(outcome.records), options)
-      else answer = outcome
+      if ('records' in outcome) {
+        decided = outcome
+        const records = inTrace(outcome.records, span)
+        answer = durable(outcome, await options.groupCommit.submit(records), options)
+      } else answer = outcome
     }
   } catch (error) {
     if (error instanceof NotDurable)
       answer = refuse(error.reason === 'stopped' ? 'stopping' : 'unavailable', error.message)
     else {
-      options.onFault(error)
+      options.onFault(error, span?.traceparent)
       answer = refuse('internal_error')
     }
   }
   options.inFlight.release(held.bytes)
   if (!('streamed' in answer) && !response.destroyed)
     send(response, request.headers, answer, { close: options.isStopping() })
-  options.metrics.answered(
-    name,
-    'streamed' in answer ? 200 : answer.status,
-    (options.now() - startedMs) / 1000,
-  )
+  const status = 'streamed' in answer ? 200 : answer.status
+  options.metrics.answered(name, status, (options.now() - startedMs) / 1000)
+  endRequest(span, name, status, decided)
 }
 
 async function takeUpload(

@@ -17,6 +17,8 @@ import {
   recordOrigin,
   recordTimeMs,
 } from '@tributary/domain'
+import { TRACEPARENT, tracesOf } from '@tributary/contracts'
+import { type Tracing } from '@tributary/service-kit'
 import { type CollectorMetrics } from '../collectorMetrics.ts'
 import { bodyText } from '../http/bodyText.ts'
 import { eventRecord } from '../produce/eventRecord.ts'
@@ -40,7 +42,36 @@ export interface SourceConsumerOptions {
   readonly groupCommit: GroupCommit
   readonly partitions: number
   readonly metrics: CollectorMetrics
+  /** Nothing is traced without it. */
+  readonly tracing?: Tracing
   readonly retryMs?: number
+}
+
+/** A record as a span, in the trace of its producer where that is sampled. */
+function beginRecord(
+  tracing: Tracing,
+  source: string,
+  { topic, partition, offset, headers = {} }: SourceRecord,
+): { readonly traceparent: string; end(isDurable: boolean): void } | undefined {
+  const [parent] = tracesOf(headers)
+  const span = tracing.begin(`process source ${source}`, 'consumer', [parent], { atDoor: true })
+  return (
+    span && {
+      traceparent: span.traceparent,
+      end: (isDurable) =>
+        span.end(
+          {
+            'messaging.system': 'kafka',
+            'messaging.operation.type': 'process',
+            'messaging.destination.name': topic,
+            'messaging.destination.partition.id': String(partition),
+            'messaging.kafka.offset': offset,
+            'tributary.source': source,
+          },
+          { failed: !isDurable },
+        ),
+    }
+  )
 }
 
 /** Makes a batch durable. False when it was given up because the partition is no longer ours. */
@@ -53,14 +84,19 @@ export async function takeBatch(
   const { topic, partition } = batch
   const outgoing: OutgoingRecord[] = []
   const verdicts: Verdict[] = []
+  const spans: ((isDurable: boolean) => void)[] = []
   let bytes = 0
   for (const record of batch.records) {
     const received = { ...record, topic, partition }
     const verdict = admitRecord(received, source.circumstances, bodyText)
     verdicts.push(verdict)
     bytes += record.value?.length ?? 0
-    if ('accepted' in verdict) outgoing.push(eventRecord(verdict.accepted, partitions))
-    else
+    if ('accepted' in verdict) {
+      const span = options.tracing && beginRecord(options.tracing, source.id, received)
+      if (span) spans.push((isDurable) => span.end(isDurable))
+      const event = eventRecord(verdict.accepted, partitions)
+      outgoing.push(span ? { ...event, headers: { [TRACEPARENT]: span.traceparent } } : event)
+    } else
       outgoing.push(
         ...rejectedRecords(
           {
@@ -81,7 +117,9 @@ export async function takeBatch(
       )
   }
 
-  if (!(await produceUntilDurable(outgoing, batch.signal, groupCommit, options))) return false
+  const isDurable = await produceUntilDurable(outgoing, batch.signal, groupCommit, options)
+  for (const end of spans) end(isDurable)
+  if (!isDurable) return false
   metrics.sourceRecords(source.id, verdicts.length)
   metrics.received(source.id, bytes)
   metrics.accepted(source.id, verdicts.filter((verdict) => 'accepted' in verdict).length)

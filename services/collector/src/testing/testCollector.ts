@@ -1,5 +1,5 @@
 import { createHash, randomFillSync, randomUUID } from 'node:crypto'
-import { createIdentifierHasher, createMetrics, phoneToE164 } from '@tributary/service-kit'
+import { type Tracing, createIdentifierHasher, createMetrics, phoneToE164 } from '@tributary/service-kit'
 import { type WorkspaceConfiguration } from '@tributary/configuration'
 import { digest } from '@tributary/sources'
 import { createCollectorMetrics } from '../collectorMetrics.ts'
@@ -56,6 +56,7 @@ export async function startTestCollector(
     readonly timeoutMs?: number
     readonly requestTimeoutMs?: number
     readonly partitions?: number
+    readonly tracing?: Tracing
     /** Instead of the one that knows web-key. */
     readonly readSecret?: BookPorts['readSecret']
   } = {},
@@ -96,6 +97,7 @@ export async function startTestCollector(
     now: Date.now,
     newId: createUuid7({ now: Date.now, random: randomFillSync }),
     onFault: (error) => faults.push(error),
+    ...(options.tracing && { tracing: options.tracing }),
   })
   return {
     url: `http://127.0.0.1:${server.port}`,

@@ -10,7 +10,7 @@
  *      steps, with a tombstone for each row: the change log forgets it too. What is seen again after that is sent on anew.
  */
 import { hash } from 'node:crypto'
-import { encodeMessage, topics } from '@tributary/contracts'
+import { encodeMessage, topics, traceHeaders, tracesOf } from '@tributary/contracts'
 import { type Event, EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import { Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
@@ -116,7 +116,7 @@ function extract(context: StepContext, record: InputRecord, observer: ExtractorO
   if (decoded.record.value.erases) {
     const erasure = erasureOf(event, record.timestampMs, digest)
     if (!erasure) return
-    send(context, erasure.factId, { $case: 'erasure', value: erasureMessage(erasure) })
+    send(context, record, erasure.factId, { $case: 'erasure', value: erasureMessage(erasure) })
     const { receivedUntilMs } = erasure
     const erased = context.table(erasedTable)
     if (receivedUntilMs > (erased.get(erasure.member.id)?.receivedUntilMs ?? -1))
@@ -132,7 +132,7 @@ function extract(context: StepContext, record: InputRecord, observer: ExtractorO
     if (!remembered) continue
     sent.put(key, { ...remembered })
     observer.sent()
-    send(context, evidence.id, { $case: 'evidence', value: evidenceMessage(evidence) })
+    send(context, record, evidence.id, { $case: 'evidence', value: evidenceMessage(evidence) })
   }
 }
 
@@ -140,9 +140,15 @@ function erasedUntil(context: StepContext, { identifiers: [anchor] }: Identified
   return (anchor && context.table(erasedTable).get(anchor.id)?.receivedUntilMs) ?? -1
 }
 
-function send(context: StepContext, key: string, record: NonNullable<EvidenceRecord['record']>): void {
+function send(
+  context: StepContext,
+  cause: InputRecord,
+  key: string,
+  record: NonNullable<EvidenceRecord['record']>,
+): void {
   const value = encodeMessage(EvidenceRecord, { record, stamp: undefined })
-  context.send({ topic: topics.evidence, partition: 0, key, value })
+  const headers = traceHeaders(tracesOf(cause.headers))
+  context.send({ topic: topics.evidence, partition: 0, key, value, ...(headers && { headers }) })
 }
 
 function identifiedEvent(event: Event): IdentifiedEvent {

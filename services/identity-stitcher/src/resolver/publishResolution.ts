@@ -6,6 +6,7 @@ import {
   encodeMessage,
   profileIdOf,
   topics,
+  traceHeaders,
   versionOf,
 } from '@tributary/contracts'
 import { Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
@@ -26,6 +27,15 @@ const MAX_SHARED = 500
 
 export type Cause = IdentityChangeRecord['cause']
 
+/** What brought a resolution about, when, and in which traces. */
+export interface Occasion {
+  readonly cause: Cause
+  readonly timeMs: number
+  readonly traces: readonly string[]
+}
+
+type Headers = ReturnType<typeof traceHeaders>
+
 const kinds = {
   merge: ChangeKind.CHANGE_KIND_MERGE,
   split: ChangeKind.CHANGE_KIND_SPLIT,
@@ -41,11 +51,11 @@ const kinds = {
 export function publishResolution(
   context: StepContext,
   resolution: Resolution,
-  cause: Cause,
-  timeMs: number,
+  { cause, timeMs, traces }: Occasion,
 ): void {
+  const headers = traceHeaders(traces)
   const changeId = versionOf(context.epoch, context.nextSeq(topics.identityChanges, 0))
-  for (const each of resolution.assignments) sendAssignment(context, each, changeId, cause)
+  for (const each of resolution.assignments) sendAssignment(context, each, { changeId, cause, headers })
 
   const moved = [...chunksOf(resolution.assignments)]
   const shared = [...slicesOf(resolution.becameShared, MAX_SHARED)]
@@ -54,24 +64,15 @@ export function publishResolution(
     const { kind, moves } = moved[chunk] ?? { kind: 'split', moves: [] }
     const found = shared[chunk]
     const time = new Date(timeMs).toISOString()
-    sendIdentityChange(context, {
-      changeId,
-      kind,
-      chunk,
-      chunks,
-      time,
-      moves,
-      cause,
-      ...(found && { shared: [...found] }),
-    })
+    const record = { changeId, kind, chunk, chunks, time, moves, cause }
+    sendIdentityChange(context, { ...record, ...(found && { shared: [...found] }) }, headers)
   }
 }
 
 function sendAssignment(
   context: StepContext,
   change: AssignmentChange,
-  changeId: string,
-  cause: Cause,
+  { changeId, cause, headers }: { changeId: string; cause: Cause; headers: Headers },
 ): void {
   const until = identityRows(context).identifiers.get(change.identifierId)?.erasedUntilMs ?? -1
   const value = encodeMessage(Assignment, {
@@ -89,10 +90,10 @@ function sendAssignment(
     ...(until >= 0 && { erasedUntilMs: until }),
     stamp: undefined,
   })
-  context.send({ topic: topics.assignments, key: change.identifierId, value })
+  context.send({ topic: topics.assignments, key: change.identifierId, value, ...(headers && { headers }) })
 }
 
-function sendIdentityChange(context: StepContext, record: IdentityChangeRecord): void {
+function sendIdentityChange(context: StepContext, record: IdentityChangeRecord, headers: Headers): void {
   const topic = topics.identityChanges
   const seq = context.nextSeq(topic, 0)
   context.send({
@@ -100,13 +101,16 @@ function sendIdentityChange(context: StepContext, record: IdentityChangeRecord):
     partition: 0,
     key: null,
     value: Buffer.from(JSON.stringify(record)),
-    headers: cloudEventHeaders({
-      id: cloudEventId(context.epoch, topic.name, 0, seq),
-      type: changeTypes.identityChanged,
-      source: '/tributary/identity-stitcher',
-      subject: record.changeId,
-      time: record.time,
-    }),
+    headers: {
+      ...cloudEventHeaders({
+        id: cloudEventId(context.epoch, topic.name, 0, seq),
+        type: changeTypes.identityChanged,
+        source: '/tributary/identity-stitcher',
+        subject: record.changeId,
+        time: record.time,
+      }),
+      ...headers,
+    },
   })
 }
 

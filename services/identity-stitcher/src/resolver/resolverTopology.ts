@@ -11,7 +11,7 @@
  *  V6. How far a change of the rules is, is told on the jobs topic: when it begins, every so many identifiers, and when
  *      it is through. It is kept with the state, so whoever takes over tells on.
  */
-import { topics } from '@tributary/contracts'
+import { topics, tracesOf } from '@tributary/contracts'
 import {
   type Erasure as ErasureMessage,
   EvidenceRecord,
@@ -109,7 +109,7 @@ function resolve(
   for (const { kind, resolution, cause } of all) {
     if (resolution.ignored !== undefined && resolution.ignored !== 'known')
       observer.passedOver(resolution.ignored, record.offset)
-    publish(context, resolution, cause, record.timestampMs)
+    publish(context, resolution, cause, record.timestampMs, tracesOf(record.headers))
     observer.resolved(kind, resolution)
     if (kind === 'rules' && resolution.ignored === undefined) tellBegun(context, observer)
   }
@@ -177,8 +177,14 @@ function hear(
   }
 }
 
-function publish(context: StepContext, resolution: Resolution, cause: Cause, timeMs: number): void {
+function publish(
+  context: StepContext,
+  resolution: Resolution,
+  cause: Cause,
+  timeMs: number,
+  traces: readonly string[] = [],
+): void {
   for (const each of resolution.said) announceBlock(context, each)
   if (resolution.assignments.length > 0 || resolution.becameShared.length > 0)
-    publishResolution(context, resolution, cause, timeMs)
+    publishResolution(context, resolution, { cause, timeMs, traces })
 }

@@ -1,4 +1,11 @@
-import { KEY_SEPARATOR, encodeMessage, profileIdOf, topics } from '@tributary/contracts'
+import {
+  KEY_SEPARATOR,
+  addTraces,
+  encodeMessage,
+  profileIdOf,
+  topics,
+  traceHeaders,
+} from '@tributary/contracts'
 import { type Event } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { type Change } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { type Cause, type Part, PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
@@ -14,6 +21,8 @@ interface ChangedFragment {
   /** As it was before the batch. */
   readonly before: FragmentRow
   causes: Cause[]
+  /** Of the events and assignments that changed it, as many as a record names. */
+  readonly traces: string[]
   change: Change | undefined
   /** Whether the identifier belonged to its own profile for a moment within the batch. */
   wasAtHome: boolean
@@ -35,6 +44,7 @@ export class ChangedFragments {
     this.#changed.set(identifierId, {
       before,
       causes: [],
+      traces: [],
       change: undefined,
       wasAtHome: false,
       erasedFrom: [],
@@ -53,6 +63,10 @@ export class ChangedFragments {
   ): void {
     const { causes } = this.#changed.get(identifierId)!
     if (causes.length < MAX_CAUSES) causes.push({ messageId, sourceId, receivedTimeMs, timeMs })
+  }
+
+  trace(identifierId: string, traces: readonly string[]): void {
+    if (traces.length > 0) addTraces(this.#changed.get(identifierId)!.traces, traces)
   }
 
   retag(identifierId: string, profileId: string, change: Change | undefined): void {
@@ -90,14 +104,18 @@ export class ChangedFragments {
         changed,
         row.tag === '' ? undefined : whole(identifierId, row),
       ))
-        sendPart(context, {
-          profileId,
-          identifierId,
-          identifierType: row.identifierType,
-          action,
-          ...(changed.change && { change: changed.change }),
-          causes: changed.causes,
-        })
+        sendPart(
+          context,
+          {
+            profileId,
+            identifierId,
+            identifierType: row.identifierType,
+            action,
+            ...(changed.change && { change: changed.change }),
+            causes: changed.causes,
+          },
+          traceHeaders(changed.traces),
+        )
     }
     this.#changed.clear()
   }
@@ -125,11 +143,12 @@ function* actions(
     yield [home, { $case: 'moved', value: { to: row.tag } }]
 }
 
-function sendPart(context: StepContext, part: Part): void {
+function sendPart(context: StepContext, part: Part, headers: ReturnType<typeof traceHeaders>): void {
   context.send({
     topic: topics.profileParts,
     partitionKey: part.profileId,
     key: `${part.profileId}${KEY_SEPARATOR}${part.identifierId}`,
     value: encodeMessage(PartRecord, { record: { $case: 'part', value: part } }),
+    ...(headers && { headers }),
   })
 }

@@ -16,7 +16,7 @@
  *   new tag      `put`: the fragment, or an identity-only part when no event was filed under the identifier
  *   self-named   `moved {to}`, when it is neither: whoever knows the identifier's own profile id is led on
  */
-import { placeTopic, topics, profileIdOf } from '@tributary/contracts'
+import { placeTopic, topics, tracesOf, profileIdOf } from '@tributary/contracts'
 import { type Control, ControlStep } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { type Event, EventRecord, type Fill } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
@@ -139,10 +139,11 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
       }),
     })
     changed.cause(anchor.id, event)
+    changed.trace(anchor.id, tracesOf(record.headers))
     return undefined
   }
 
-  function takeAssignment(context: StepContext, assignment: Assignment): void {
+  function takeAssignment(context: StepContext, assignment: Assignment, { headers }: InputRecord): void {
     const { identifierId, profileId, generation, type, change, erasedUntilMs } = assignment
     const rows = context.table(fragmentRows)
     const row = rows.get(identifierId) ?? emptyRow
@@ -176,6 +177,7 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
     if (row.tag === profileId) return
     changed.remember(identifierId, row)
     changed.retag(identifierId, profileId, change)
+    changed.trace(identifierId, tracesOf(headers))
     rows.put(identifierId, { ...row, identifierType: type, tag: profileId })
   }
 
@@ -215,7 +217,7 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
       if (input.kind !== 'record' || input.record.value === null) return
       const { record } = input
       if (record.topic.name === topics.assignments.name) {
-        takeAssignment(context, Assignment.decode(input.record.value))
+        takeAssignment(context, Assignment.decode(input.record.value), record)
         return
       }
       const read = EventRecord.decode(input.record.value).record

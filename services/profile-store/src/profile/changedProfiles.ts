@@ -8,6 +8,8 @@ const MAX_CAUSES = 20
 /** What one batch did to one profile. */
 export interface ChangedProfile {
   readonly causes: Cause[]
+  /** Of the parts that changed it, as many as a record names. */
+  readonly traces: string[]
   /** What its audiences may see otherwise than before. */
   readonly touched: Touched
   /** The identity change, the last when there were several. */
@@ -26,6 +28,7 @@ export interface ChangedProfile {
 export function unchangedProfile(): ChangedProfile {
   return {
     causes: [],
+    traces: [],
     touched: nothingTouched(),
     change: undefined,
     mergedFrom: new Set(),

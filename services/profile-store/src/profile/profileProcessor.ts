@@ -14,7 +14,7 @@
  *  H6. An event that is erased is counted as that: what was folded is in a profile, or among the erased.
  *  H7. In a later layout epoch all of this happens in silence until it takes over (takeOver.ts).
  */
-import { KEY_SEPARATOR, parseProfileId } from '@tributary/contracts'
+import { KEY_SEPARATOR, addTraces, parseProfileId, tracesOf } from '@tributary/contracts'
 import { type Control, ControlStep } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { type Cause, type Part, PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
 import { type WorkspaceConfiguration } from '@tributary/configuration'
@@ -58,7 +58,7 @@ export function createProfileProcessor(
   /** Time of the newest input of the batch, ms since 1970. */
   let nowMs = 0
 
-  function takePart(context: StepContext, part: Part): void {
+  function takePart(context: StepContext, part: Part, { headers }: InputRecord): void {
     const { profileId, identifierId, identifierType, action } = part
     const parts = context.table(partRows)
     const key = `${profileId}${KEY_SEPARATOR}${identifierId}`
@@ -76,6 +76,7 @@ export function createProfileProcessor(
       countErased(context, action.value.events ?? 0)
     }
     addPart(profile, part, before, parseProfileId(profileId)?.identifierId === identifierId)
+    addTraces(profile.traces, tracesOf(headers))
     observations.causes.push(...part.causes)
   }
 
@@ -146,7 +147,7 @@ export function createProfileProcessor(
           nowMs = Math.max(nowMs, input.record.timestampMs)
           if (input.record.value === null) break
           const read = PartRecord.decode(input.record.value).record
-          if (read?.$case === 'part') takePart(context, read.value)
+          if (read?.$case === 'part') takePart(context, read.value, input.record)
           else if (read?.$case === 'control') takeControl(context, read.value, input.record)
           else if (read?.$case === 'published') keepPublished(context, read.value)
           break

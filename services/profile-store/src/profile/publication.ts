@@ -11,6 +11,7 @@ import {
   cloudEventHeaders,
   cloudEventId,
   topics,
+  traceHeaders,
   versionOf,
 } from '@tributary/contracts'
 import { ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
@@ -251,14 +252,10 @@ function send(
     partition: context.partition,
     key,
     value: json === null ? null : Buffer.from(json),
-    headers: cloudEventHeaders({
-      id,
-      type,
-      source: SOURCE,
-      subject: profileId,
-      time,
-      ...origin(publication),
-    }),
+    headers: {
+      ...cloudEventHeaders({ id, type, source: SOURCE, subject: profileId, time, ...origin(publication) }),
+      ...traceHeaders(publication.changed.traces),
+    },
   })
 }
 
