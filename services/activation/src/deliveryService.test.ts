@@ -1,20 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals'
-import { credentials } from '@grpc/grpc-js'
-import {
-  DeliveryServiceClient,
-  type ListDeliveriesResponse,
-} from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
-import { DeliveryPeerServiceClient } from '@tributary/contracts/generated/tributary/delivery/v1/delivery_peers'
-import {
-  bearerCredentials,
-  callUnary,
-  createHealth,
-  createPeerClients,
-  grpcStatus,
-  startGrpcServer,
-} from '@tributary/service-kit'
-import { createRecordingLogger } from '@tributary/service-kit/testing'
-import { createDeliveryServices } from './deliveryService.ts'
+import type { ListDeliveriesResponse } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
+import { callUnary, grpcStatus } from '@tributary/service-kit'
+import { callOptions, startDeliveryInstances } from './testing/deliveryInstances.ts'
 import { delivery } from './testing/deliveries.ts'
 import { type FakeTasks, createFakeTasks } from './testing/fakeTasks.ts'
 
@@ -25,53 +12,15 @@ afterEach(async () => {
 
 type List = (request: { destinationId?: string; limit?: number }) => Promise<ListDeliveriesResponse>
 
-/** Instances that own the partitions in turn: the first one all, when it is alone. Each answers for all. */
+/** The lists of so many instances; each answers for all. */
 async function startInstances(tasks: FakeTasks, partitions: number, count: number): Promise<List[]> {
-  const addresses: string[] = []
-  const { logger } = createRecordingLogger()
-  async function startOne(index: number): Promise<List> {
-    const peers = createPeerClients(DeliveryPeerServiceClient)
-    const server = await startGrpcServer({
-      host: '127.0.0.1',
-      port: 0,
-      services: createDeliveryServices({
-        partitions,
-        tasks: {
-          view: (partition) => (partition % count === index ? tasks.view(partition) : undefined),
-          inject: (partition, value) => partition % count === index && tasks.inject(partition, value),
-        },
-        configuration: () => undefined,
-        sender: { blocked: () => undefined, send: async () => ({ kind: 'status', status: 200 }) },
-        clock: () => 0,
-        instances: { nodeId: `n${index}`, peers },
-        owners: {
-          ownerOf: async (partition) => ({
-            nodeId: `n${partition % count}`,
-            address: addresses[partition % count],
-          }),
-          refresh: async () => {},
-        },
-        logger,
-      }),
-      tokens: ['t'],
-      health: createHealth(),
-      logger,
-    })
-    addresses[index] = `127.0.0.1:${server.port}`
-    const client = new DeliveryServiceClient(addresses[index], credentials.createInsecure())
-    stops.push(() => {
-      client.close()
-      peers.close()
-      return server.stop(100)
-    })
-    return ({ destinationId = '', limit = 0 }) =>
-      callUnary(
-        client.listDeliveries.bind(client),
-        { destinationId, limit },
-        { deadlineMs: 5_000, metadata: bearerCredentials('t') },
-      )
-  }
-  return Promise.all(Array.from({ length: count }, (_, index) => startOne(index)))
+  const { clients, stop } = await startDeliveryInstances({ tasks, partitions, count })
+  stops.push(stop)
+  return clients.map(
+    (client) =>
+      ({ destinationId = '', limit = 0 }) =>
+        callUnary(client.listDeliveries.bind(client), { destinationId, limit }, callOptions),
+  )
 }
 
 async function start(tasks: FakeTasks, partitions: number): Promise<List> {

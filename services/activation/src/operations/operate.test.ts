@@ -1,37 +1,26 @@
 /** Two instances that own every other partition: what one is asked or told, both answer and do. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { credentials } from '@grpc/grpc-js'
 import type { WorkspaceConfiguration } from '@tributary/configuration'
 import {
   DeadLetterAction,
   type DeadLetterSelection,
-  DeliveryServiceClient,
+  type DeliveryServiceClient,
   OutcomeKind,
 } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
-import { DeliveryPeerServiceClient } from '@tributary/contracts/generated/tributary/delivery/v1/delivery_peers'
-import {
-  bearerCredentials,
-  callUnary,
-  createHealth,
-  createPeerClients,
-  grpcStatus,
-  startGrpcServer,
-} from '@tributary/service-kit'
-import { createRecordingLogger } from '@tributary/service-kit/testing'
+import { callUnary, grpcStatus } from '@tributary/service-kit'
 import type { Answer } from '../delivery/classify.ts'
 import type { Sender } from '../delivery/dispatcher.ts'
 import { dueBy, dueTable, queueTable } from '../delivery/queueRows.ts'
-import { createDeliveryServices } from '../deliveryService.ts'
 import { delivery } from '../testing/deliveries.ts'
+import { callOptions, startDeliveryInstances } from '../testing/deliveryInstances.ts'
 import { type FakeTasks, createFakeTasks } from '../testing/fakeTasks.ts'
 
 const PARTITIONS = 4
-const options = { deadlineMs: 5_000, metadata: bearerCredentials('t') }
 const crm = { kind: 'Destination' as const, id: 'crm' }
 const workspace = { destinations: new Map([['crm', crm]]) } as unknown as WorkspaceConfiguration
 
 let tasks: FakeTasks
-let clients: DeliveryServiceClient[]
+let clients: readonly DeliveryServiceClient[]
 let answer: Answer
 const sent: string[] = []
 const stops: (() => Promise<void> | void)[] = []
@@ -47,51 +36,21 @@ const sender: Sender = {
 beforeEach(async () => {
   tasks = createFakeTasks(PARTITIONS)
   answer = { kind: 'status', status: 204 }
-  const addresses: string[] = []
-  clients = await Promise.all([0, 1].map((index) => startInstance(index, addresses)))
+  const instances = await startDeliveryInstances({
+    tasks,
+    partitions: PARTITIONS,
+    count: 2,
+    workspace,
+    sender,
+  })
+  clients = instances.clients
+  stops.push(instances.stop)
   const timer = setInterval(() => tasks.commit(), 10)
   stops.push(() => clearInterval(timer))
 })
 afterEach(async () => {
   for (const stop of stops.splice(0).toReversed()) await stop()
 })
-
-async function startInstance(index: number, addresses: string[]): Promise<DeliveryServiceClient> {
-  const { logger } = createRecordingLogger()
-  const peers = createPeerClients(DeliveryPeerServiceClient)
-  const mine = (partition: number) => partition % 2 === index
-  const server = await startGrpcServer({
-    host: '127.0.0.1',
-    port: 0,
-    services: createDeliveryServices({
-      partitions: PARTITIONS,
-      tasks: {
-        view: (partition) => (mine(partition) ? tasks.view(partition) : undefined),
-        inject: (partition, value) => mine(partition) && tasks.inject(partition, value),
-      },
-      instances: { nodeId: `n${index}`, peers },
-      owners: {
-        ownerOf: async (partition) => ({ nodeId: `n${partition % 2}`, address: addresses[partition % 2] }),
-        refresh: async () => {},
-      },
-      configuration: () => workspace,
-      sender,
-      clock: () => 1_000,
-      logger,
-    }),
-    tokens: ['t'],
-    health: createHealth(),
-    logger,
-  })
-  addresses[index] = `127.0.0.1:${server.port}`
-  const client = new DeliveryServiceClient(addresses[index], credentials.createInsecure())
-  stops.push(() => {
-    client.close()
-    peers.close()
-    return server.stop(100)
-  })
-  return client
-}
 
 /** Gives up one delivery for each of so many profiles. */
 function giveUp(count: number, status = 422): void {
@@ -129,7 +88,7 @@ const selection = (over: Partial<DeadLetterSelection> = {}): DeadLetterSelection
 async function deadIds(client: DeliveryServiceClient, wanted = selection(), pageSize = 0): Promise<string[]> {
   const next = async (pageToken: string): Promise<string[]> => {
     const request = { selection: wanted, pageSize, pageToken }
-    const page = await callUnary(client.listDeadLetters.bind(client), request, options)
+    const page = await callUnary(client.listDeadLetters.bind(client), request, callOptions)
     const ids = page.letters.map((letter) => letter.delivery?.id ?? '')
     return page.nextPageToken === '' ? ids : [...ids, ...(await next(page.nextPageToken))]
   }
@@ -141,7 +100,7 @@ const act = (
   action: DeadLetterAction,
   wanted: DeadLetterSelection,
   said = { actor: 'ada', reason: 'the field was renamed' },
-) => callUnary(client.actOnDeadLetters.bind(client), { action, selection: wanted, ...said }, options)
+) => callUnary(client.actOnDeadLetters.bind(client), { action, selection: wanted, ...said }, callOptions)
 
 const everyId = Array.from({ length: 9 }, (_, i) => `d${i}`)
 
@@ -177,7 +136,7 @@ test('redriving lets each be tried again, once, whichever instance is told', asy
   const list = await callUnary(
     clients[0]!.listDeliveries.bind(clients[0]),
     { destinationId: 'crm', limit: 0 },
-    options,
+    callOptions,
   )
   expect(list.deliveries).toHaveLength(9)
 })
@@ -203,7 +162,7 @@ test.each([
 })
 
 const statusOf = async (client: DeliveryServiceClient, id: string) =>
-  (await callUnary(client.listDestinations.bind(client), {}, options)).destinations.find(
+  (await callUnary(client.listDestinations.bind(client), {}, callOptions)).destinations.find(
     (each) => each.id === id,
   )
 
@@ -212,7 +171,7 @@ test('a destination is stopped in every partition until it is resumed, and every
   const [first, second] = [clients[0]!, clients[1]!]
   expect(await statusOf(first, 'crm')).toMatchObject({ dead: 5, pending: 0, mode: 'open' })
   const request = { destinationId: 'crm', actor: 'ada', reason: 'migration' }
-  await callUnary(second.stopDestination.bind(second), request, options)
+  await callUnary(second.stopDestination.bind(second), request, callOptions)
   for (const client of clients)
     expect(await statusOf(client, 'crm')).toEqual({
       id: 'crm',
@@ -225,7 +184,7 @@ test('a destination is stopped in every partition until it is resumed, and every
       actor: 'ada',
       reason: 'migration',
     })
-  await callUnary(first.resumeDestination.bind(first), { destinationId: 'crm', actor: 'ada' }, options)
+  await callUnary(first.resumeDestination.bind(first), { destinationId: 'crm', actor: 'ada' }, callOptions)
   expect(await statusOf(second, 'crm')).toMatchObject({ mode: 'open', actor: '' })
 })
 
@@ -242,7 +201,7 @@ test('while a partition is away nothing is decided of it, and that is said', asy
 
 test('a test item is sent past every queue, and what came of it is said', async () => {
   const ask = (destinationId: string) =>
-    callUnary(clients[0]!.testDestination.bind(clients[0]), { destinationId }, options)
+    callUnary(clients[0]!.testDestination.bind(clients[0]), { destinationId }, callOptions)
   expect(await ask('crm')).toMatchObject({ verdict: 'delivered', code: '' })
   expect(sent.at(-1)).toBe(
     'dev.tributary.destination.test.v1 {"type":"dev.tributary.destination.test.v1","timestamp":"1970-01-01T00:00:01.000Z","data":{"test":true}}',
