@@ -4,6 +4,7 @@ import { clickhouseTarget, findFiles, kafkaTarget, type ConnectionFlags } from '
 import type { Context, ExitCode } from '../context.ts'
 import { examineClickhouse } from '../doctor/examineClickhouse.ts'
 import { examineFiles } from '../doctor/examineFiles.ts'
+import { examineHost } from '../doctor/examineHost.ts'
 import { examineKafka } from '../doctor/examineKafka.ts'
 import { examineServices } from '../doctor/examineServices.ts'
 import { examine, type Check } from '../doctor/finding.ts'
@@ -54,6 +55,7 @@ async function doctor(context: Context, flags: Flags, open: OpenDoor): Promise<E
     )),
     ...(await examineServices(context)),
     ...examineFiles(findFiles(context), documents),
+    ...examineHost(context.env, context.now()),
   ]
   context.out(flags.json ? JSON.stringify(checks, null, 2) : doctorText(checks, context.colour))
   return checks.some((check) => check.state === 'wrong') ? 2 : 0

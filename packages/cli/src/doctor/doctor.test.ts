@@ -46,6 +46,7 @@ describe('Kafka and the configuration', () => {
     expect(summary((await examineKafka(doorWith(workspace, crm, source), 1)).checks)).toEqual([
       ['Kafka', 'fine', '1 broker answers'],
       ['topics', 'fine', `all ${allTopics.length} are there, with the right settings`],
+      ['rights', 'fine', 'every topic can be read with the rights used here'],
       ['configuration', 'fine', 'revision 1 with 3 documents is in force'],
     ])
   })
@@ -74,6 +75,19 @@ describe('Kafka and the configuration', () => {
         'wrong',
         'source secret: its topic shop.secret cannot be read: not authorised to read shop.secret',
       ],
+    ])
+  })
+
+  test('a topic that may not be read is found, with where its rights are written', async () => {
+    const door = doorWith(workspace)
+    door.others.set(door.topicName(topics.assignments), false)
+    const found = (await examineKafka(door, 1)).checks.filter(({ area }) => area === 'rights')
+    expect(found).toMatchObject([
+      {
+        state: 'wrong',
+        message: expect.stringContaining(`cannot be read: ${door.topicName(topics.assignments)}`),
+        remedy: 'give the rights of `tributary topics --format kafka-acls`',
+      },
     ])
   })
 

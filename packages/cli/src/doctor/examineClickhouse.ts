@@ -1,5 +1,6 @@
-import { checkMigrations, connectClickHouse } from '@tributary/clickhouse-log'
+import { type ClickHouse, checkMigrations, connectClickHouse } from '@tributary/clickhouse-log'
 import type { ClickhouseConnectionSettings } from '@tributary/service-kit'
+import { diskCheck } from './examineHost.ts'
 import { fine, remedied, wrong, type Check } from './finding.ts'
 
 /** Major and minor version: the oldest one with long-term support that these tables were tried on. */
@@ -22,6 +23,7 @@ export async function examineClickhouse(
     )
     const middle = (before + now()) / 2
     const checks = [versionCheck(row!.version), clockCheck(Number(row!.now) - middle)]
+    checks.push(...(await examineServer(client)))
     try {
       await checkMigrations({ client })
       checks.push(fine('ClickHouse', `the tables of ${target.database} are up to date`))
@@ -34,6 +36,32 @@ export async function examineClickhouse(
   } finally {
     await client.close()
   }
+}
+
+/** Its disks, and tables that cannot be written to. */
+async function examineServer(client: ClickHouse): Promise<Check[]> {
+  const disks = await client.query<{ name: string; free: string | number; size: string | number }>(
+    `SELECT name, free_space AS free, total_space AS size FROM system.disks WHERE total_space > 0 AND NOT is_remote`,
+  )
+  const [replicas] = await client.query<{ stuck: string | number }>(
+    'SELECT countIf(is_readonly) AS stuck FROM system.replicas WHERE database = currentDatabase()',
+  )
+  const stuck = Number(replicas?.stuck ?? 0)
+  return [
+    ...disks.map(({ name, free, size }) => {
+      const check = diskCheck(`ClickHouse’s disk ${name}`, Number(free), Number(size))
+      return { ...check, area: 'ClickHouse' }
+    }),
+    ...(stuck === 0
+      ? []
+      : [
+          wrong(
+            'ClickHouse',
+            `${stuck} tables cannot be written to: their replicas have lost Keeper`,
+            'see that Keeper runs and can be reached by ClickHouse',
+          ),
+        ]),
+  ]
 }
 
 export function versionCheck(version: string): Check {

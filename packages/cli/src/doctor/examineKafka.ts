@@ -38,10 +38,37 @@ export async function examineKafka(door: KafkaDoor, replicationFactor: number): 
     for (const { message } of problems)
       checks.push(wrong('topics', ...remedied(message, 'see `tributary topics check`')))
   if (problems.some((problem) => missing(door, problem, topics.config))) return { checks, documents: [] }
+  checks.push(...(await examineRights(door, problems)))
   const configuration = await examineConfiguration(door)
   const { documents } = configuration
   const sources = await examineSources(door, documents)
   return { checks: [...checks, ...configuration.checks, ...sources], documents }
+}
+
+/** Whether each topic that is there may be read with the rights that are used here. */
+async function examineRights(
+  door: KafkaDoor,
+  problems: readonly { readonly topic: string; readonly kind: string }[],
+): Promise<Check[]> {
+  const gone = new Set(problems.flatMap(({ topic, kind }) => (kind === 'missing' ? [topic] : [])))
+  const refused: string[] = []
+  for (const topic of allTopics.map((spec) => door.topicName(spec)).filter((name) => !gone.has(name))) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other, as for the sources
+      await door.canRead(topic)
+    } catch (error) {
+      refused.push(`${topic} (${(error as Error).message})`)
+    }
+  }
+  return refused.length === 0
+    ? [fine('rights', 'every topic can be read with the rights used here')]
+    : refused.map((topic) =>
+        wrong(
+          'rights',
+          `cannot be read: ${topic}`,
+          'give the rights of `tributary topics --format kafka-acls`',
+        ),
+      )
 }
 
 /** Their topics belong to somebody else: nobody here creates them. */
