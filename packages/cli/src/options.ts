@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { readTime } from '@tributary/domain'
 import { collectSubstitution } from './readDocuments.ts'
 
@@ -30,12 +30,12 @@ export function withSubstitutions(command: Command): Command {
 /** A time as people write it, ms since 1970; without a zone it is UTC's. */
 export function timeFlag(text: string): number {
   const time = readTime(text)
-  if (!time) throw new Error(`"${text}" is no time such as 2026-01-31T18:00Z`)
+  if (!time) throw new InvalidArgumentError('It takes a time such as 2026-01-31T18:00:00Z.')
   return time.ms
 }
 
 export function wholeNumber(text: string): number {
   const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`"${text}" is no whole number`)
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('It takes a whole number.')
   return value
 }

@@ -5,7 +5,8 @@
  * state of a session or on the defaults of a server's version.
  */
 import { Readable } from 'node:stream'
-import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
+import { ClickHouseLogLevel, type ResultSet, createClient } from '@clickhouse/client'
+import { splitLongParams } from './splitLongParams.ts'
 
 export interface ClickHouseConnection {
   readonly url: string
@@ -29,8 +30,8 @@ export interface ClickHouse {
   /** Qualified and quoted. */
   table(name: string): string
   /**
-   * Rows of a SELECT; 64-bit numbers come as text. A parameter may have 128 KiB, a server's `http_max_field_value_size`:
-   * some 3,000 ids.
+   * Rows of a SELECT; 64-bit numbers come as text. A list may be as long as one likes; any other parameter has at most 128
+   * KiB, a server's `http_max_field_value_size`.
    */
   query<T extends object>(sql: string, params?: Readonly<Record<string, unknown>>): Promise<T[]>
   /** The same for answers larger than memory: rows in lots, read no faster than they are taken. */
@@ -73,18 +74,29 @@ export function connectClickHouse(connection: ClickHouseConnection): ClickHouse 
   })
   const database = quoteIdentifier(connection.database)
   const table = (name: string): string => `${database}.${quoteIdentifier(name)}`
+  const ask = async (
+    sql: string,
+    settings: string,
+    given: Readonly<Record<string, unknown>>,
+  ): Promise<ResultSet<'JSONEachRow'>> => {
+    const question = splitLongParams({ sql, params: given })
+    return client.query({
+      query: `${question.sql}\n${settings}`,
+      format: 'JSONEachRow',
+      query_params: { ...question.params },
+    })
+  }
 
   return {
     database: connection.database,
     table,
     async query<T extends object>(sql: string, params: Readonly<Record<string, unknown>> = {}) {
-      const query = `${sql}\n${QUERY_SETTINGS}`
-      const result = await client.query({ query, format: 'JSONEachRow', query_params: { ...params } })
+      const result = await ask(sql, QUERY_SETTINGS, params)
       return await result.json<T>()
     },
     async *stream<T extends object>(sql: string, params: Readonly<Record<string, unknown>> = {}) {
-      const query = `${sql}\n${QUERY_SETTINGS}, max_bytes_before_external_sort = ${SORT_IN_MEMORY_BYTES}`
-      const result = await client.query({ query, format: 'JSONEachRow', query_params: { ...params } })
+      const settings = `${QUERY_SETTINGS}, max_bytes_before_external_sort = ${SORT_IN_MEMORY_BYTES}`
+      const result = await ask(sql, settings, params)
       for await (const rows of result.stream<T>()) yield rows.map((row) => row.json<T>())
     },
     async command(sql) {

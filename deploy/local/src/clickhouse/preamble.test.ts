@@ -17,6 +17,11 @@ describe('what a request asks for becomes statements of its own connection', () 
       ["SET param_v = 'a\\\\\\'b\\\\\\\\\\\\t'"],
     ],
     [
+      'each parameter is a statement of its own',
+      'param_a=1&param_b=2&max_threads=2',
+      ["SET param_a = '1'", "SET param_b = '2'", "SET max_threads = '2'"],
+    ],
+    [
       'what belongs to HTTP is no setting',
       'wait_end_of_query=1&enable_http_compression=1&send_progress_in_http_headers=1',
       [],

@@ -19,7 +19,8 @@ export function preamble(request: FrontRequest): string[] {
       throw new Error(`Code: 36. DB::Exception: Parameter name '${name}' is not valid. (BAD_ARGUMENTS)`)
     }
     // The engine reads a parameter's text as escaped text of its type, exactly as a server reads the URL's.
-    assignments.push(`param_${name} = ${quoteString(value)}`)
+    // One statement each, and before anything may set readonly: a server holds each by itself to its limit.
+    statements.push(`SET param_${name} = ${quoteString(value)}`)
   }
   if (request.readonly && !request.settings.has('readonly')) assignments.push('readonly = 2')
   if (assignments.length > 0) statements.push(`SET ${assignments.join(', ')}`)

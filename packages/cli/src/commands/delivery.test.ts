@@ -145,7 +145,7 @@ superseded  crm          d2        9      1970-01-01 00:00:00Z  TIMEOUT`,
       selection: { code: 'HTTP_422', fromMs: Date.UTC(2026, 0, 1), untilMs: 0 },
     })
     expect((await tributary('delivery', 'list', '--since', 'yesterday')).err).toContain(
-      '"yesterday" is no time',
+      'It takes a time such as',
     )
   })
 })

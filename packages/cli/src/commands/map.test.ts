@@ -256,7 +256,7 @@ test.each([
   [['--source', 'till', '--sample', 'a.csv'], 'the header names "a" twice'],
   [['--source', 'till', '--sample', 'empty.csv'], 'there is no header'],
   [['--source', 'web', '--sample', 'cut.gz'], 'cut.gz cannot be read: unexpected end of file'],
-  [['--source', 'web', '--sample', 'a.ndjson', '--received', 'soon'], '--received takes a time'],
+  [['--source', 'web', '--sample', 'a.ndjson', '--received', 'soon'], 'It takes a time such as'],
 ])('%j is an error that says what to do', async (flags, sentence) => {
   write('sources.yaml', sources)
   write('a.ndjson', '{}')

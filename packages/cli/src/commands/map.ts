@@ -10,7 +10,6 @@ import {
   toRevisionDocument,
   type WorkspaceConfiguration,
 } from '@tributary/configuration'
-import { readTime } from '@tributary/domain'
 import { createIdentifierHasher, phoneToE164 } from '@tributary/service-kit'
 import { digest, sourceReading, workspaceRules } from '@tributary/sources'
 import { workspaceInForce } from '../configurationAccess.ts'
@@ -18,7 +17,7 @@ import { readingSettings, type ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import { judgeSample, sampleFormats, type LineVerdict, type SampleFormat } from '../map/judgeSample.ts'
 import { verdictJson, verdictText } from '../map/sampleText.ts'
-import { withJson, withKafka, withSubstitutions } from '../options.ts'
+import { timeFlag, withJson, withKafka, withSubstitutions } from '../options.ts'
 import { createPaint } from '../output/paint.ts'
 import { counted } from '../output/table.ts'
 import { problemsOf, readDocuments, refuseProblems } from '../readDocuments.ts'
@@ -30,7 +29,7 @@ interface Flags extends ConnectionFlags {
   readonly source: string
   readonly sample: string
   readonly format?: SampleFormat
-  readonly received?: string
+  readonly received?: number
   readonly upload?: string
   readonly bad?: true
 }
@@ -52,7 +51,7 @@ export function mapCommand(
         sampleFormats,
       ),
     )
-    .option('--received <time>', 'stands in for the time of receipt; now when not given')
+    .option('--received <time>', 'stands in for the time of receipt; now when not given', timeFlag)
     .option('--upload <name>', 'name of the upload, from which message ids are made')
     .option('--bad', 'leave out the lines that are accepted')
     .action(async (dir: string | undefined, flags: Flags) => done(await map(context, dir, flags, open)))
@@ -86,7 +85,7 @@ async function map(
     document,
     reading,
     format: flags.format ?? formatOf(flags.sample),
-    receivedMs: receivedMs(context, flags.received),
+    receivedMs: flags.received ?? context.now(),
     upload: flags.upload,
   })
   for await (const each of verdicts) {
@@ -120,13 +119,6 @@ function workspaceOf(
 
 function formatOf(file: string): SampleFormat {
   return /\.csv(\.gz)?$/i.test(file) ? 'csv' : 'ndjson'
-}
-
-function receivedMs(context: Context, text: string | undefined): number {
-  if (text === undefined) return context.now()
-  const time = readTime(text, undefined)
-  if (!time) throw new CommandError(`--received takes a time such as 2026-01-31T18:00:00Z, not "${text}"`)
-  return time.ms
 }
 
 /** Also of a pipe (/dev/stdin). Told by its first bytes, a gzipped file is unpacked. */

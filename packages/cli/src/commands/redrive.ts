@@ -1,14 +1,13 @@
 import type { Command } from 'commander'
 import { createRedriveLog, type RedriveLog } from '@tributary/clickhouse-log'
 import type { WorkspaceConfiguration } from '@tributary/configuration'
-import { readTime } from '@tributary/domain'
 import { createIdentifierHasher, loadWorkspaceKey, phoneToE164 } from '@tributary/service-kit'
 import { digest, type ReadingPorts } from '@tributary/sources'
 import { workspaceInForce } from '../configurationAccess.ts'
 import { findFiles, kafkaTarget, readingSettings, type ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import type { KafkaDoor } from '../kafkaDoor.ts'
-import { withClickhouse, withJson, withKafka } from '../options.ts'
+import { timeFlag, withClickhouse, withJson, withKafka } from '../options.ts'
 import { counted, shortened, table } from '../output/table.ts'
 import {
   findReject,
@@ -26,8 +25,8 @@ interface Flags extends ConnectionFlags {
   readonly json?: true
   readonly source?: string
   readonly code?: string
-  readonly since?: string
-  readonly until?: string
+  readonly since?: number
+  readonly until?: number
   readonly all?: true
   readonly yes?: true
 }
@@ -45,8 +44,8 @@ export function redriveCommand(
     .argument('[ids...]', 'partition:offset as `rejects list` prints it, or message ids')
     .option('--source <id>', 'only of this source')
     .option('--code <code>', 'only with this code')
-    .option('--since <time>', 'only what was received then or later')
-    .option('--until <time>', 'only what was received before')
+    .option('--since <time>', 'only what was received then or later', timeFlag)
+    .option('--until <time>', 'only what was received before', timeFlag)
     .option('--all', 'all there is, when nothing else is said')
     .option('--yes', 'send it')
     .action(async (ids: string[], flags: Flags) => done(await redriveRejects(context, ids, flags, open)))
@@ -107,16 +106,9 @@ function filterOf(ids: readonly string[], flags: Flags): RejectFilter | undefine
     source,
     code,
     ...(messageIds.length > 0 && { messageIds }),
-    sinceMs: timeOf('--since', since),
-    untilMs: timeOf('--until', until),
+    sinceMs: since,
+    untilMs: until,
   }
-}
-
-function timeOf(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const time = readTime(text)
-  if (!time) throw new CommandError(`${flag} takes a time such as 2026-01-31T18:00:00Z, not "${text}"`)
-  return time.ms
 }
 
 /** Those named by place first, then those that are looked for. */
