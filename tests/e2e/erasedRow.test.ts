@@ -145,6 +145,7 @@ async function changesOf(profileId: string): Promise<string[]> {
 
 interface Report {
   balanced: boolean
+  repeated?: number
   folding: Record<string, unknown>
   stored?: Record<string, number>
 }
@@ -247,4 +248,27 @@ test('her rows leave the event log, the person who came after keeps theirs, and 
   })
   expect(await profileOf('user_id:u7')).toMatchObject({ events: 2, traits: { first_name: 'Grace' } })
   expect(await profileOf('user_id:u8')).toMatchObject({ events: 1, traits: { first_name: 'Eve' } })
+}, 180_000)
+
+test('all that the log has goes through the pipeline again: nothing changes, nobody is back, and once is enough', async () => {
+  const before = await profileOf('user_id:u7')
+  const changes = await changesOf(before!.profileId)
+  const sent = JSON.parse(await installation.tributary(['replay', '--all', '--yes', '--json'])) as {
+    send: number
+  }
+  expect(sent).toMatchObject({ done: true, before: 0, old: 0 })
+  expect(sent.send).toBeGreaterThanOrEqual(4)
+  const report = await waitForValue(
+    'the ledger to balance with every event there twice',
+    audit,
+    ({ balanced, repeated }) => balanced && repeated === sent.send,
+    CAUGHT_UP,
+  )
+  expect(report.folding).toMatchObject({ erased: 3, inFlight: 0 })
+  expect(await profileOf('user_id:u7')).toEqual(before)
+  expect(await changesOf(before!.profileId)).toEqual(changes)
+  expect(JSON.parse(await installation.tributary(['replay', '--all', '--yes', '--json']))).toMatchObject({
+    send: 0,
+    before: 2 * sent.send,
+  })
 }, 180_000)

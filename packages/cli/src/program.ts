@@ -15,6 +15,7 @@ import { profileCommand } from './commands/profile.ts'
 import { pullCommand } from './commands/pull.ts'
 import { rebuildCommand } from './commands/rebuild.ts'
 import { rejectsCommand } from './commands/rejects.ts'
+import { replayCommand } from './commands/replay.ts'
 import { retentionCommand } from './commands/retention.ts'
 import { schemaCommand } from './commands/schema.ts'
 import { statusCommand } from './commands/status.ts'
@@ -57,6 +58,7 @@ export function createProgram(context: Context, done: (code: ExitCode) => void, 
     mapCommand,
     traceCommand,
     rejectsCommand,
+    replayCommand,
     auditCommand,
     retentionCommand,
     erasuresCommand,

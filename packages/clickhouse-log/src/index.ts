@@ -18,6 +18,7 @@ export {
 } from './read/filedEvents.ts'
 export {
   type CopiedPartition,
+  type EventFilter,
   type StoredEvent,
   type StoredEvents,
   type StoredPartition,

@@ -15,6 +15,7 @@ import { EventRecord } from '@tributary/contracts/generated/tributary/event/v1/e
 import type { StoredEvent } from '@tributary/clickhouse-log'
 import { KafkaFault, readTopic } from '@tributary/kafka'
 import { CommandError } from '../context.ts'
+import { paced } from '../paced.ts'
 import { type RebuildWorld, goOn, nameIn } from './rebuildWorld.ts'
 
 /** Events of one lot: some megabytes at most, and what a restart sends again. */
@@ -47,7 +48,7 @@ export async function copyEvents(
   const { stored, now, say } = world
   const next = new Map(from ?? (await standing(world)))
   const startMs = now()
-  const pace = paced(world, rate)
+  const pace = paced(now, rate)
   let [sent, saidMs, waitingFor] = [0, startMs, '']
   const had = (await stored.copiedTo(world.to)).reduce((sum, { events }) => sum + events, 0)
   // Counting a large log takes a while: it is asked again only when all that was counted has been sent.
@@ -117,17 +118,6 @@ async function send(world: RebuildWorld, partition: number, lot: readonly Stored
       }
     }),
   )
-}
-
-/** Live traffic keeps its latency: no more than so many a second. */
-function paced({ now }: RebuildWorld, rate: number): (events: number) => Promise<void> {
-  let dueMs = now()
-  return async (events) => {
-    if (rate === 0) return
-    dueMs = Math.max(dueMs, now()) + (events * 1000) / rate
-    const waitMs = dueMs - now()
-    if (waitMs > 0) await sleep(waitMs)
-  }
 }
 
 /** C4: undefined when the log has all of the old topic; otherwise a sentence that says what is missing. */

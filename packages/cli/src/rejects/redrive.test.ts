@@ -91,6 +91,7 @@ function logOf(door: MemoryDoor, holds: (offset: number) => boolean = () => true
       for (const { partition, offset } of await stored()) next.set(partition, offset + 1)
       return next
     },
+    repeated: () => Promise.resolve(new Set<string>()),
     identifier: () => Promise.resolve(undefined),
   }
 }

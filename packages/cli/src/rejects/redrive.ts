@@ -13,7 +13,6 @@
 import type { RedriveLog } from '@tributary/clickhouse-log'
 import type { WorkspaceConfiguration } from '@tributary/configuration'
 import { REDRIVE_ORIGIN, partitionOf, topics } from '@tributary/contracts'
-import { EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { leftOutCodes, type AcceptedEvent } from '@tributary/domain'
 import {
   createEventEncoder,
@@ -25,6 +24,7 @@ import {
 } from '@tributary/sources'
 import { CommandError } from '../context.ts'
 import type { KafkaDoor } from '../kafkaDoor.ts'
+import { originsBeyondLog } from './originsBeyondLog.ts'
 import type { Reject } from './readRejects.ts'
 
 export interface RedriveOptions {
@@ -65,7 +65,10 @@ export async function* redrive(
     throw new CommandError(
       `the topic ${door.topicName(topics.events)} does not exist: nothing can be sent there`,
     )
-  const marked = await marksBeyondLog(door, log)
+  // R3. Origins of rejects that are marked by events the log does not hold yet.
+  const marked = await originsBeyondLog(door, log, (origin) =>
+    origin.startsWith(REDRIVE_ORIGIN) ? origin.slice(REDRIVE_ORIGIN.length) : undefined,
+  )
   const judge = judgeOf(options)
   const encode = createEventEncoder()
   const ours = new Set<string>()
@@ -95,24 +98,6 @@ export async function* redrive(
     if (ours.size > REMEMBERED) ours.clear()
     yield judged
   }
-}
-
-/** R3. Origins of rejects that are marked by events the log does not hold yet. */
-async function marksBeyondLog(door: KafkaDoor, log: RedriveLog): Promise<ReadonlySet<string>> {
-  const reached = await log.reached()
-  const marks = new Set<string>()
-  for (const [partition, { start, end }] of ((await door.bounds(topics.events)) ?? []).entries())
-    for await (const { value } of door.read(
-      topics.events,
-      partition,
-      Math.max(start, reached.get(partition) ?? 0),
-      end,
-    )) {
-      const inner = value && EventRecord.decode(value).record
-      if (inner?.$case === 'event' && inner.value.origin.startsWith(REDRIVE_ORIGIN))
-        marks.add(inner.value.origin.slice(REDRIVE_ORIGIN.length))
-    }
-  return marks
 }
 
 function judgeOf({ workspace, ports }: RedriveOptions): (reject: Reject) => Redriven {

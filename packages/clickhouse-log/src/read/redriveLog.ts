@@ -9,6 +9,8 @@ export interface RedriveLog {
    * appended before `sinceMs` are not looked through: none is older than its reject.
    */
   accepted(origins: readonly string[], sinceMs: number): Promise<ReadonlySet<string>>
+  /** Of these origins of events, those that are there more than once: sent again, or repeated by a producer. */
+  repeated(origins: readonly string[], sinceMs: number): Promise<ReadonlySet<string>>
   /** Next offset of each partition of the events topic that the log does not hold; absent: none of it. */
   reached(): Promise<ReadonlyMap<number, number>>
   /** An identifier of the newest event that has one, with its id; undefined while there is none. */
@@ -35,6 +37,21 @@ export function createRedriveLog(clickhouse: ClickHouse, epoch: number): Redrive
           origin.startsWith(REDRIVE_ORIGIN) ? origin.slice(REDRIVE_ORIGIN.length) : origin,
         ),
       )
+    },
+    async repeated(origins, sinceMs) {
+      if (origins.length === 0) return new Set()
+      const rows = await clickhouse.query<{ origin: string }>(
+        `SELECT origin FROM ${events}
+        WHERE topic = {topic:String} AND record != 'control'
+          AND appended >= fromUnixTimestamp64Milli({since:Int64}) AND has({named:Array(String)}, origin)
+        GROUP BY origin HAVING count() > 1`,
+        {
+          topic: placeTopic(epoch, topics.events),
+          since: Math.max(0, sinceMs - CLOCK_SLACK_MS),
+          named: [...origins],
+        },
+      )
+      return new Set(rows.map(({ origin }) => origin))
     },
     async reached() {
       const rows = await clickhouse.query<{ partition: number; next: string }>(

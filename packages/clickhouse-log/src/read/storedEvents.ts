@@ -12,7 +12,18 @@ import { enumNumbers } from '../rows/enumWord.ts'
 
 export interface StoredEvent {
   readonly offset: number
+  /** Time of the Kafka record, ms since 1970. */
+  readonly appendedMs: number
   readonly event: Event
+}
+
+/** All conditions that are given hold. */
+export interface EventFilter {
+  readonly source?: string | undefined
+  readonly messageIds?: readonly string[] | undefined
+  /** Received not before, and before, ms since 1970. */
+  readonly sinceMs?: number | undefined
+  readonly untilMs?: number | undefined
 }
 
 /** Events of one partition in the log. */
@@ -34,7 +45,14 @@ export interface CopiedPartition {
 export interface StoredEvents {
   partitions(): Promise<StoredPartition[]>
   /** At most `limit` events from an offset on, in order (E1). */
-  read(asked: { partition: number; from: number; limit: number }): Promise<StoredEvent[]>
+  read(asked: {
+    partition: number
+    from: number
+    limit: number
+    filter?: EventFilter
+  }): Promise<StoredEvent[]>
+  /** How many a filter takes. */
+  count(filter: EventFilter): Promise<number>
   /** The place the nth last event before an offset has; 0 when there are fewer. */
   placeBefore(asked: { partition: number; offset: number; count: number }): Promise<number>
   /** E2: of this epoch's events in the topic of another. */
@@ -67,20 +85,32 @@ export function createStoredEvents(clickhouse: ClickHouse, epoch: number): Store
         end: Number(end),
       }))
     },
-    async read({ partition, from, limit }) {
+    async count(filter) {
+      const [row] = await clickhouse.query<{ events: string }>(
+        `SELECT count() AS events FROM ${table}
+        WHERE topic = {topic:String} AND record != 'control' AND ${filterSql(filter)}`,
+        { topic, ...filterParams(filter) },
+      )
+      return Number(row?.events ?? 0)
+    },
+    async read({ partition, from, limit, filter = {} }) {
       const rows = await clickhouse.query<Row>(
-        `SELECT \`offset\` AS at, source, type, name, message_id, message_id_generated, anchor,
+        `SELECT \`offset\` AS at, toUnixTimestamp64Milli(appended) AS appended_ms, source, type, name, message_id, message_id_generated, anchor,
           identifier_types, identifier_ids, identifier_values, previous_type, previous_id, previous_value,
           toUnixTimestamp64Milli(time) AS ms, toUnixTimestamp64Milli(original_time) AS original_ms,
           toUnixTimestamp64Milli(sent_time) AS sent_ms, toUnixTimestamp64Milli(received) AS received_ms, time_flags,
           base64Encode(raw) AS raw, base64Encode(payload) AS payload, origin, trusted, identity_rules, erases
         FROM ${table}
         WHERE topic = {topic:String} AND partition = {partition:UInt32} AND \`offset\` >= {from:UInt64}
-          AND record != 'control'
+          AND record != 'control' AND ${filterSql(filter)}
         ORDER BY topic, partition, \`offset\` LIMIT {limit:UInt32}`,
-        { topic, partition, from, limit },
+        { topic, partition, from, limit, ...filterParams(filter) },
       )
-      return rows.map((row) => ({ offset: Number(row.at), event: eventOf(row, epoch) }))
+      return rows.map((row) => ({
+        offset: Number(row.at),
+        appendedMs: Number(row.appended_ms),
+        event: eventOf(row, epoch),
+      }))
     },
     async placeBefore({ partition, offset, count }) {
       const rows = await clickhouse.query<{ at: string }>(
@@ -120,8 +150,28 @@ export function createStoredEvents(clickhouse: ClickHouse, epoch: number): Store
   }
 }
 
+function filterSql({ source, messageIds, sinceMs, untilMs }: EventFilter): string {
+  return [
+    '1',
+    ...(source === undefined ? [] : ['source = {source:String}']),
+    ...(messageIds === undefined ? [] : ['has({messages:Array(String)}, message_id)']),
+    ...(sinceMs === undefined ? [] : [`received >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')`]),
+    ...(untilMs === undefined ? [] : [`received < fromUnixTimestamp64Milli({until:Int64}, 'UTC')`]),
+  ].join(' AND ')
+}
+
+function filterParams({ source, messageIds, sinceMs, untilMs }: EventFilter) {
+  return {
+    ...(source !== undefined && { source }),
+    ...(messageIds !== undefined && { messages: [...messageIds] }),
+    ...(sinceMs !== undefined && { since: sinceMs }),
+    ...(untilMs !== undefined && { until: untilMs }),
+  }
+}
+
 interface Row {
   at: string
+  appended_ms: string
   source: string
   type: string
   name: string
