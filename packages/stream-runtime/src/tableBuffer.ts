@@ -21,7 +21,7 @@ export class TableBuffer<V> implements Table<V> {
   readonly #store: ReadableRows
   readonly #changes = new Map<string, V | undefined>()
   /** Rows read in this batch, decoded: a hot row is decoded once. */
-  readonly #read = new Map<string, V | undefined>()
+  readonly #read = new Map<string, V>()
   readonly #sorted = new SortedKeys()
 
   constructor(spec: TableSpec<V>, store: ReadableRows) {
@@ -82,9 +82,11 @@ export class TableBuffer<V> implements Table<V> {
 
   #committed(key: string): V | undefined {
     const known = this.#read.get(key)
-    if (known !== undefined || this.#read.has(key)) return known
+    if (known !== undefined) return known
     const bytes = this.#store.get(this.#names.row(key))
-    const value = bytes === undefined ? undefined : this.#spec.codec.decode(bytes)
+    // Not remembered where there is none: most that are looked for and not there are never looked for again.
+    if (bytes === undefined) return undefined
+    const value = this.#spec.codec.decode(bytes)
     this.#read.set(key, value)
     return value
   }

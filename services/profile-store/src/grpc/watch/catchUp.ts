@@ -2,11 +2,9 @@ import { status } from '@grpc/grpc-js'
 import { topics } from '@tributary/contracts'
 import { Refusal } from '@tributary/service-kit'
 import { type InputStream, type RuntimeLog } from '@tributary/stream-runtime'
-import { readChange } from './readChange.ts'
+import { takeChanges } from './takeChanges.ts'
 import { type WatchOutlet } from './watchOutlet.ts'
 
-/** Taken between two turns of the event loop: about a millisecond's work. */
-const TAKE = { records: 256, bytes: 1 << 20 }
 /** The caller must have taken all but so many before more is read: what is behind stays below what ends a call. */
 const READ_BELOW = 256
 /** A caller that takes nothing for so long gives its place to others, ms. */
@@ -57,20 +55,19 @@ export function catchUp({ log, outlet, fail, done }: CatchUpOptions): () => void
     if (over) return
     if (outlet.behind >= READ_BELOW) return wait()
     try {
-      stream.check()
-      const taken = stream.take(TAKE)
-      for (const { partition, records, nextOffset } of taken) {
-        for (const record of records) {
-          const change = readChange(record)
-          if (over) return
-          if (change) outlet.replay(change, { partition, offset: record.offset })
-        }
-        outlet.passed(partition, nextOffset)
-      }
+      const more = takeChanges(stream, {
+        record(place, change) {
+          if (!over && change) outlet.replay(change, place)
+        },
+        passed(partition, nextOffset) {
+          if (!over) outlet.passed(partition, nextOffset)
+        },
+      })
+      if (over) return
       if (outlet.handOver().length === 0) {
         stop()
         done()
-      } else if (taken.length > 0) setImmediate(read)
+      } else if (more) setImmediate(read)
     } catch (error) {
       stop()
       fail(error)

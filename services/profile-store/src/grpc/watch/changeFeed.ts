@@ -11,11 +11,8 @@
  */
 import { topics } from '@tributary/contracts'
 import { type InputStream, type RuntimeLog } from '@tributary/stream-runtime'
-import { readChange } from './readChange.ts'
+import { takeChanges } from './takeChanges.ts'
 import { type Watchers } from './watchers.ts'
-
-/** Taken between two turns of the event loop: about a millisecond's work. */
-const TAKE = { records: 256, bytes: 1 << 20 }
 
 export interface ChangeFeed {
   /** Before a watcher is added; each call is ended by one `close`. */
@@ -56,18 +53,17 @@ export function createChangeFeed({ log, partitions, watchers }: ChangeFeedOption
   function tell(stream: InputStream): void {
     if (stream !== current) return
     try {
-      stream.check()
-      const taken = stream.take(TAKE)
-      for (const { partition, records, nextOffset } of taken) {
-        for (const record of records) {
-          const change = readChange(record)
+      const more = takeChanges(stream, {
+        record(place, change) {
           // F3, also for whoever looks while it is told.
-          at[partition] = record.offset + 1
-          if (change) watchers.tell(change, { partition, offset: record.offset })
-        }
-        at[partition] = nextOffset
-      }
-      if (taken.length > 0) setImmediate(() => tell(stream))
+          at[place.partition] = place.offset + 1
+          if (change) watchers.tell(change, place)
+        },
+        passed(partition, nextOffset) {
+          at[partition] = nextOffset
+        },
+      })
+      if (more) setImmediate(() => tell(stream))
     } catch (error) {
       stream.close()
       current = opening = undefined
