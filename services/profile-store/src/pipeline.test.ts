@@ -18,7 +18,6 @@ import {
   publicProfile,
 } from '@tributary/domain'
 import { type TableSpec } from '@tributary/stream-runtime'
-import { type AudienceDocument, type TraitDocument, traitAggregate } from '@tributary/configuration'
 import { counterRows, memberCountRows, memberRows, profileRows } from './profile/profileRows.ts'
 import { readEvent } from './fragment/readEvent.ts'
 import { type Choices, type Pipeline, START_MS, createPipeline } from './testing/pipeline.ts'
@@ -30,7 +29,7 @@ import {
   identifierId,
   identifierOf,
 } from './testing/shopPeople.ts'
-import { audience, jobs, trait } from './testing/adoptedDocuments.ts'
+import { audience, computedOf, jobs, trait } from './testing/adoptedDocuments.ts'
 import { audienceChangesOf, changesOf, membershipsOf, stateOf } from './testing/readRecords.ts'
 
 const names = ['u1', 'u2', 'e1', 'a1', 'a2', 'a3']
@@ -74,11 +73,7 @@ const shop = jobs([
 const withoutSome = (n: number) =>
   jobs(shop.documents.filter(({ document }, i) => document.startsWith('audience/') || n === 0 || i % n !== 0))
 
-const computed = shop.documents.flatMap(({ hash, definition }) => {
-  const document = JSON.parse(definition) as TraitDocument | AudienceDocument
-  if (document.kind === 'Audience') return []
-  return [{ id: document.id, aggregate: traitAggregate(document, hash)!, job: 0 }]
-})
+const computed = computedOf(shop.documents)
 
 const HOUR = 3_600_000
 /** When every program is looked at: some of its events have left each window, others have not. */

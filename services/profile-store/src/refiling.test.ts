@@ -2,7 +2,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { type ProfileRecord } from '@tributary/contracts'
 import { EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
-import { type TraitDocument, traitAggregate } from '@tributary/configuration'
 import {
   type Fragment,
   type JsonObject,
@@ -16,7 +15,7 @@ import {
 import fc from 'fast-check'
 import { readEvent } from './fragment/readEvent.ts'
 import { counterRows } from './profile/profileRows.ts'
-import { jobs, trait } from './testing/adoptedDocuments.ts'
+import { computedOf, jobs, trait } from './testing/adoptedDocuments.ts'
 import { type Choices, type Pipeline, START_MS, createPipeline } from './testing/pipeline.ts'
 import { stateOf } from './testing/readRecords.ts'
 import {
@@ -35,10 +34,7 @@ const documents = [
 ]
 const late = trait('last_total', { last: { event: 'Order Completed', path: 'properties.total' } })
 const none = { traits: new Map(), hashOf: () => undefined }
-const computed = [...documents, late].map(({ hash, definition }) => {
-  const document = JSON.parse(definition) as TraitDocument
-  return { id: document.id, aggregate: traitAggregate(document, hash)!, job: 0 }
-})
+const computed = computedOf([...documents, late])
 
 /** What message n says: the same for each of its copies. */
 function message(n: number, identifiers: readonly string[]): EventGiven {

@@ -3,7 +3,6 @@ import { hash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { credentials } from '@grpc/grpc-js'
-import { identityRules } from '@tributary/configuration'
 import { KEY_SEPARATOR, topics } from '@tributary/contracts'
 import { EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { ProfilePeerServiceClient } from '@tributary/contracts/generated/tributary/profile/v1/profile_peers'
@@ -27,6 +26,7 @@ import { createProfileService } from '../../../services/profile-store/src/grpc/p
 import { unwatched } from '../../../services/profile-store/src/testing/unwatched.ts'
 import { profileTopology } from '../../../services/profile-store/src/profile/profileTopology.ts'
 import { eventOf, home, identifierId } from '../../../services/profile-store/src/testing/shopPeople.ts'
+import { shopReading } from '../../../services/profile-store/src/testing/shopReading.ts'
 import { type TaskOnLmdb, openTaskOnLmdb } from '../../support/taskOnLmdb.ts'
 import type { Bar } from '../bar.ts'
 import { BENCH_FOLDER } from '../benchStack.ts'
@@ -196,13 +196,7 @@ async function startOurs({ fragment, profile }: Tasks): Promise<{ port: number; 
     fragment: () => fragment.view(),
     profile: () => profile.view(),
   }
-  // Made once for each revision of the configuration.
-  const read = {
-    rules: identityRules(undefined),
-    hash: (_type: string, _version: number, value: string) => identifierId(value),
-    phone: () => undefined,
-  }
-  const reading = () => read
+  const reading = () => shopReading
   const reads = createProfileReads({
     views,
     instances,

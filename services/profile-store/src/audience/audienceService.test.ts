@@ -1,7 +1,6 @@
 /** Two instances that own one partition of the profiles each: what one answers the other must too. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { credentials, status } from '@grpc/grpc-js'
-import { identityRules } from '@tributary/configuration'
 import { AudiencePeerServiceClient } from '@tributary/contracts/generated/tributary/audience/v1/audience_peers'
 import { AudienceServiceClient } from '@tributary/contracts/generated/tributary/audience/v1/audience_service'
 import { ProfilePeerServiceClient } from '@tributary/contracts/generated/tributary/profile/v1/profile_peers'
@@ -14,12 +13,12 @@ import {
   startGrpcServer,
 } from '@tributary/service-kit'
 import { createRecordingLogger } from '@tributary/service-kit/testing'
-import { type IdentifierReading } from '../grpc/findProfile.ts'
 import { createProfilePeerService } from '../grpc/profilePeerService.ts'
 import { audience, jobs } from '../testing/adoptedDocuments.ts'
 import { type Pipeline, START_MS, createPipeline } from '../testing/pipeline.ts'
 import { membershipsOf } from '../testing/readRecords.ts'
-import { assignmentOf, eventOf, home, identifierId } from '../testing/shopPeople.ts'
+import { assignmentOf, eventOf, home } from '../testing/shopPeople.ts'
+import { shopReading } from '../testing/shopReading.ts'
 import { createAudiencePeerService } from './audiencePeerService.ts'
 import { createAudienceService } from './audienceService.ts'
 
@@ -46,11 +45,7 @@ async function startInstance(index: number): Promise<void> {
     refresh: async () => {},
   }
   const instances = { nodeId: `n${index}`, peers, identifierOwners: owners, profileOwners: owners }
-  const reading = (): IdentifierReading => ({
-    rules: identityRules(undefined),
-    hash: (_type, _version, value) => identifierId(value),
-    phone: () => undefined,
-  })
+  const reading = () => shopReading
   const server = await startGrpcServer({
     host: '127.0.0.1',
     port: 0,

@@ -1,7 +1,6 @@
 /** Three instances over one state: what each owns is a parameter, what each answers must not be. */
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { type ServiceError, credentials, status } from '@grpc/grpc-js'
-import { identityRules } from '@tributary/configuration'
 import { ProfilePeerServiceClient } from '@tributary/contracts/generated/tributary/profile/v1/profile_peers'
 import {
   ProfileServiceClient,
@@ -17,8 +16,8 @@ import {
 } from '@tributary/service-kit'
 import { createRecordingLogger } from '@tributary/service-kit/testing'
 import { type Pipeline, createPipeline } from '../testing/pipeline.ts'
-import { assignmentOf, eventOf, home, identifierId } from '../testing/shopPeople.ts'
-import { type IdentifierReading } from './findProfile.ts'
+import { assignmentOf, eventOf, home } from '../testing/shopPeople.ts'
+import { shopReading } from '../testing/shopReading.ts'
 import { createProfilePeerService } from './profilePeerService.ts'
 import { createProfileReads } from './profileReads.ts'
 import { unwatched } from '../testing/unwatched.ts'
@@ -63,11 +62,7 @@ async function startInstance(index: number): Promise<void> {
     identifierOwners: ownersOf('identifier'),
     profileOwners: ownersOf('profile'),
   }
-  const reading = (): IdentifierReading => ({
-    rules: identityRules(undefined),
-    hash: (_type, _version, value) => identifierId(value),
-    phone: () => undefined,
-  })
+  const reading = () => shopReading
   const reads = createProfileReads({
     views,
     instances,

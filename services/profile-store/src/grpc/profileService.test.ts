@@ -8,7 +8,6 @@ import {
 import { PositionToken } from '@tributary/contracts/generated/tributary/ingest/v1/position'
 import { ProfilePeerServiceClient } from '@tributary/contracts/generated/tributary/profile/v1/profile_peers'
 import { EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
-import { identityRules } from '@tributary/configuration'
 import {
   type GrpcServer,
   bearerCredentials,
@@ -21,7 +20,7 @@ import { createRecordingLogger, noOwners } from '@tributary/service-kit/testing'
 import { type AnchoredEvent, type AnchoredEvents } from '@tributary/clickhouse-log'
 import { type Pipeline, createPipeline } from '../testing/pipeline.ts'
 import { assignmentOf, eventOf, home, identifierId } from '../testing/shopPeople.ts'
-import { type IdentifierReading } from './findProfile.ts'
+import { shopReading } from '../testing/shopReading.ts'
 import { type ProfileViews } from './profilePartitions.ts'
 import { createProfileReads } from './profileReads.ts'
 import { createProfileService } from './profileService.ts'
@@ -47,11 +46,7 @@ beforeAll(async () => {
     identifierOwners: noOwners,
     profileOwners: noOwners,
   }
-  const reading = (): IdentifierReading => ({
-    rules: identityRules(undefined),
-    hash: (_type, _version, value) => identifierId(value),
-    phone: () => undefined,
-  })
+  const reading = () => shopReading
   const reads = createProfileReads({
     views,
     instances,

@@ -1,3 +1,5 @@
+import { type AudienceDocument, type TraitDocument, traitAggregate } from '@tributary/configuration'
+import { type ComputedTrait } from '@tributary/domain'
 import { type JobConfiguration } from '../job/jobProcessor.ts'
 
 /** A Trait document as tasks adopt it. */
@@ -24,3 +26,11 @@ export const jobs = (documents: JobConfiguration['documents']): JobConfiguration
   refused: [],
   rules: { types: [], owner: 1, hash: 'identity', blocked: [] },
 })
+
+/** The computed traits among documents, as a profile is folded with them. */
+export const computedOf = (documents: JobConfiguration['documents']): ComputedTrait[] =>
+  documents.flatMap(({ hash, definition }) => {
+    const document = JSON.parse(definition) as TraitDocument | AudienceDocument
+    if (document.kind === 'Audience') return []
+    return [{ id: document.id, aggregate: traitAggregate(document, hash)!, job: 0 }]
+  })

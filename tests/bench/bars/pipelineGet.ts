@@ -21,11 +21,12 @@ const CAPACITY_SECONDS = 3
 const SECONDS = 10
 /** Between two looks at what is due, ms. */
 const BURST_MS = 5
-const DEADLINE_MS = 10_000
+/** Never what ends a question: the worst are what is looked for. */
+const DEADLINE_MS = 60_000
 
 export const bars: Bar[] = [
   {
-    name: 'profiles-get-p99',
+    name: 'pipeline-get-p99',
     about: `p99 of GetProfile by identifier at half of the rate that the profile-store answers at most, open loop, while ${INGEST_RATE} events a second come in; beside a grpc-js server that answers constant bytes of the same size, asked the same way under the same load. Each is a process of its own.`,
     unit: 'ms',
     better: 'lower',
