@@ -117,7 +117,7 @@ async function buildKafka(say: (line: string) => void): Promise<void> {
 /** The working tree as a tar on standard input: the repository's own .dockerignore leaves tests out. */
 async function buildFrom(leftOut: readonly string[], image: string, recipe: string): Promise<void> {
   const excludes = leftOut.flatMap((name) => ['--exclude', `node_modules/.pnpm/${name}*`])
-  const tar = spawn('tar', ['-c', ...excludes, ...SOURCES], {
+  const tar = spawn('tar', ['-c', '--hard-dereference', ...excludes, ...SOURCES], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -123,8 +123,8 @@ ${stepTable(result.loadSteps)}
 
 ## Pods
 
-Everything was installed and had adopted its configuration ${result.installedS.toFixed(0)} s after \`kubectl apply\`. From the first line of
-a service's log to its line \`ready\`, and what it held then:
+Everything was installed and had adopted its configuration ${result.installedS.toFixed(0)} s after \`kubectl apply\`. What a service
+held then, idle, and from the first to the last line of its start when it was replaced:
 
 ${table(
   ['service', 'ready after, ms', 'resident memory, MB'],

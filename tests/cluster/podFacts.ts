@@ -46,7 +46,15 @@ interface PodList {
 
 /** Containers that ended by themselves in pods that are there now. */
 export async function restarts(operator: Operator): Promise<string[]> {
-  const { items } = JSON.parse(await operator.kubectl('get', 'pods', '--output=json')) as PodList
+  const { items } = JSON.parse(
+    await operator.kubectl(
+      'get',
+      'pods',
+      // Jobs try again until what they need is there: that is how they wait.
+      '--selector=app.kubernetes.io/component!=command',
+      '--output=json',
+    ),
+  ) as PodList
   return items.flatMap(({ metadata, status }) =>
     (status.containerStatuses ?? []).flatMap(({ restartCount, lastState }) =>
       restartCount === 0

@@ -74,14 +74,18 @@ export class Operator {
       )
   }
 
+  /** Those that are not about to go. */
   async podsOf(name: string): Promise<string[]> {
-    const names = await this.kubectl(
+    const text = await this.kubectl(
       'get',
       'pods',
       `--selector=app.kubernetes.io/name=${name}`,
-      '--output=jsonpath={.items[*].metadata.name}',
+      '--output=json',
     )
-    return names.split(' ').filter((each) => each !== '')
+    const { items } = JSON.parse(text) as {
+      items: { metadata: { name: string; deletionTimestamp?: string } }[]
+    }
+    return items.filter(({ metadata }) => !metadata.deletionTimestamp).map(({ metadata }) => metadata.name)
   }
 
   /** True when the budget lets the pod go. */
@@ -139,7 +143,7 @@ export function stepsUnderLoad(
           await operator.rolledOut(store)
           await sleep(REST_MS)
         }
-        return `${(await operator.podsOf('profile-store')).length} pods at the end`
+        return `${counted(await operator.podsOf('profile-store'))} at the end`
       },
     },
     {
@@ -196,7 +200,7 @@ export async function roll(
   await operator.kubectl('rollout', 'restart', `${workload.kind}/${workload.name}`)
   await operator.rolledOut(workload)
   await then()
-  return `${(await operator.podsOf(workload.name)).length} pods`
+  return counted(await operator.podsOf(workload.name))
 }
 
 /** Both collectors at once are refused, one after the other is not; each other service goes and comes back. */
@@ -223,4 +227,8 @@ function volumeOf(operator: Operator): Promise<string> {
     'data-profile-store-0',
     '--output=jsonpath={.spec.volumeName}',
   )
+}
+
+function counted(pods: readonly string[]): string {
+  return pods.length === 1 ? '1 pod' : `${pods.length} pods`
 }

@@ -54,13 +54,17 @@ describe.each(['base', ...OVERLAYS] as const)('%s', (name) => {
     )
   })
 
-  test('topics, migrations and the workspace are Jobs, audit and retention run each night', () => {
+  test('topics, migrations and the workspace are Jobs, audit, retention and erasures run each night', () => {
     const commands = (kind: string) =>
       pods()
         .filter(({ manifest }) => manifest.kind === kind)
         .map(({ spec }) => spec.containers[0]!.command!.slice(0, 2).join(' '))
     expect(commands('Job').sort()).toEqual(['tributary apply', 'tributary migrate', 'tributary topics'])
-    expect(commands('CronJob').sort()).toEqual(['tributary audit', 'tributary retention'])
+    expect(commands('CronJob').sort()).toEqual([
+      'tributary audit',
+      'tributary erasures',
+      'tributary retention',
+    ])
   })
 
   test('selectors match the pods they mean', () => {

@@ -53,9 +53,8 @@ const world = {
   grpcTokenFile: `${SECRETS}/grpc-token`,
   say,
 }
+const told = { seed: Number(seed), finished: () => existsSync(FINISH) }
 const result =
-  mode === 'week'
-    ? await playWeekHere(world, Number(seed))
-    : await playLoad(world, { seed: Number(seed), rate: Number(rate), finished: () => existsSync(FINISH) })
+  mode === 'week' ? await playWeekHere(world, told) : await playLoad(world, { ...told, rate: Number(rate) })
 say(JSON.stringify(result))
 process.exit(0)

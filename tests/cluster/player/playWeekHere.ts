@@ -1,4 +1,5 @@
 /** The shop's week through the Service, judged as `make demo` does. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { tributary } from '../../../deploy/local/src/runTributary.ts'
 import { runWeek } from '../../demo/runWeek.ts'
 import type { Shop } from '../../demo/shop.ts'
@@ -15,8 +16,12 @@ export interface WeekPlayed {
 /** A quarter of the demo's: two cores hold the whole cluster. */
 const PEOPLE = 100
 const PROGRESS_EVERY = 500
+const LOOK_MS = 500
 
-export async function playWeekHere(world: PlayerWorld, seed: number): Promise<WeekPlayed> {
+export async function playWeekHere(
+  world: PlayerWorld,
+  { seed, finished }: { seed: number; finished: () => boolean },
+): Promise<WeekPlayed> {
   const { settings, receiver, writeKeys, receiptTopic, grpcTokenFile, say } = world
   const shop: Shop = {
     installation: {
@@ -51,6 +56,11 @@ export async function playWeekHere(world: PlayerWorld, seed: number): Promise<We
       if (done - shown < PROGRESS_EVERY && done !== of) return
       shown = done
       say(`${what}: ${done} of ${of}`)
+    },
+    // What is still disturbed may answer UNAVAILABLE: that is no comparison.
+    async beforeAsking() {
+      say('the week is played')
+      while (!finished()) await sleep(LOOK_MS)
     },
   })
   return { events: week.sends.length, settledS: result.settledSeconds, checks: result.checks }
