@@ -1,13 +1,14 @@
 /**
- * Who would be sent because a sync begins, and not because something changed: the members its audience has already.
- * Asked before it happens, since 400,000 calls cannot be taken back.
+ * Who would be sent because a sync begins or its audience is made or widened, and not because somebody did something:
+ * the members its audience has already, or gets. Asked before it happens, since 400,000 calls cannot be taken back.
  */
 import {
   AudienceServiceClient,
   type ListAudiencesRequest,
   type ListAudiencesResponse,
 } from '@tributary/contracts/generated/tributary/audience/v1/audience_service'
-import { type SyncDocument, canonicalJson, fromRevisionDocument } from '@tributary/configuration'
+import { type SyncDocument, fromRevisionDocument } from '@tributary/configuration'
+import { type AudiencePlan, beginsToSend, sendsExisting } from './askAudiencePlan.ts'
 import { findService } from './connections.ts'
 import { CommandError, type Context } from './context.ts'
 import { ask } from './grpcCall.ts'
@@ -21,43 +22,40 @@ export interface FirstSend {
   readonly sync: string
   readonly to: string
   readonly audience: string
-  /** Absent: the audience is new or changed, or nobody can be asked. */
+  /** The sync begins, or its audience is made or changed under it. */
+  readonly because: 'begins' | 'changed'
+  /** Who would be sent; absent: nobody can be asked. */
   readonly members?: number
 }
 
-/** Of each sync with `existing: send` that begins with the proposal. */
+/** Of each sync with `existing: send` that begins with the proposal, or whose audience may get members by it. */
 export async function askFirstSends(
   context: Context,
-  { plan, documents }: Proposal,
+  { documents }: Pick<Proposal, 'documents'>,
   held: RevisionDocuments,
+  audiences: readonly AudiencePlan[],
 ): Promise<FirstSend[]> {
   const before = new Map(syncsOf(held).map((sync) => [sync.id, sync]))
-  const beginning = syncsOf(documents).filter((sync) => begins(sync, before.get(sync.id)))
-  if (beginning.length === 0) return []
-  const changed = new Set(plan.changes.map(({ document }) => document))
-  const sizes = await sizesOf(context)
-  return beginning.map(({ id, to, from }) => {
+  const plans = new Map(audiences.map((plan) => [plan.audience, plan]))
+  const sends = syncsOf(documents)
+    .filter(sendsExisting)
+    .map((sync) => ({ sync, begins: beginsToSend(sync, before.get(sync.id)) }))
+    .filter(({ sync, begins }) => begins || plans.has(sync.from.audience))
+  if (sends.length === 0) return []
+  const sizes = sends.some(({ sync }) => !plans.has(sync.from.audience)) ? await sizesOf(context) : undefined
+  return sends.flatMap(({ sync: { id, to, from }, begins }): FirstSend[] => {
     const { audience } = from
-    const members = changed.has(`audience/${audience}`) ? undefined : sizes?.get(audience)
-    return { sync: id, to, audience, ...(members !== undefined && { members }) }
+    const plan = plans.get(audience)
+    const known = plan && !('unknown' in plan) ? (begins ? plan.members : plan.enter.count) : undefined
+    const members = plan ? known : sizes?.get(audience)
+    if (!begins && members === 0) return []
+    const because = begins ? 'begins' : 'changed'
+    return [{ sync: id, to, audience, because, ...(members !== undefined && { members }) }]
   })
 }
 
-type AudienceSync = SyncDocument & { readonly from: { readonly audience: string } }
-
-function syncsOf(documents: RevisionDocuments): AudienceSync[] {
-  return documents
-    .map(fromRevisionDocument)
-    .filter((each): each is AudienceSync => each.kind === 'Sync' && 'audience' in each.from)
-}
-
-function begins(sync: AudienceSync, before: AudienceSync | undefined): boolean {
-  if (sync.existing !== 'send' || sync.disabled === true) return false
-  return (
-    before?.existing !== 'send' ||
-    before.disabled === true ||
-    canonicalJson([before.from, before.to]) !== canonicalJson([sync.from, sync.to])
-  )
+function syncsOf(documents: RevisionDocuments): SyncDocument[] {
+  return documents.map(fromRevisionDocument).filter((each): each is SyncDocument => each.kind === 'Sync')
 }
 
 /** Undefined when nobody can be asked. */
@@ -84,12 +82,14 @@ export function firstSendsText(sends: readonly FirstSend[]): string {
   return sends.map((each) => `  ${sentence(each)}`).join('\n')
 }
 
-function sentence({ sync, to, audience, members }: FirstSend): string {
+function sentence({ sync, to, audience, because, members }: FirstSend): string {
   const who =
     members === undefined
       ? 'everybody who is in it by then; how many is not known yet'
       : counted(members, 'person', 'people')
-  return `sync ${sync} begins, and sends ${to} the members ${audience} has already: ${who}`
+  return because === 'begins'
+    ? `sync ${sync} begins, and sends ${to} the members ${audience} has already: ${who}`
+    : `sync ${sync} sends ${to} those who enter ${audience} because it is made or changed: ${who}`
 }
 
 /** Refuses what was not asked for: at most `allowed` may be sent, MAX_UNASKED when nothing is said. */

@@ -25,9 +25,12 @@ export type IdentityPlan = { readonly plan: RulesPlan } | { readonly unknown: st
 
 export interface IdentityPlanFlags {
   readonly address?: string
-  readonly samples: number
+  /** SAMPLES when not given. */
+  readonly samples?: number
   readonly json?: true
 }
+
+const SAMPLES = 10
 
 /** Progress is told at each tenth. */
 const STEPS = 10
@@ -52,7 +55,7 @@ export async function askIdentityPlan(
       'identity-stitcher',
       IdentityServiceClient,
       (client) => client.planRules.bind(client),
-      requestOf(documents.map(fromRevisionDocument).find(isIdentity), flags.samples),
+      requestOf(documents.map(fromRevisionDocument).find(isIdentity), flags.samples ?? SAMPLES),
       {
         interrupted: context.interrupted,
         onMessage({ said }) {

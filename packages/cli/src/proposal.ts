@@ -15,6 +15,7 @@ import {
   type Plan,
 } from '@tributary/configuration'
 import type { Revision } from '@tributary/contracts/generated/tributary/config/v1/revision'
+import type { AudiencePlan } from './askAudiencePlan.ts'
 import type { IdentityPlan } from './askIdentityPlan.ts'
 import { CommandError, type Context } from './context.ts'
 import { counted } from './output/table.ts'
@@ -37,6 +38,8 @@ export interface PlanFile {
   readonly plan: Plan
   /** Who would have merged, split and been renamed when it was made. */
   readonly identity?: IdentityPlan
+  /** Who would have entered and left audiences. */
+  readonly audiences?: readonly AudiencePlan[]
 }
 
 export interface ProposalFlags {

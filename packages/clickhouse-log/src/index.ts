@@ -7,7 +7,7 @@ export {
   createAnchoredEvents,
 } from './read/anchoredEvents.ts'
 export { type MemberComparison, type MemberDifference, compareMembers } from './audience/compareMembers.ts'
-export { type AudienceWorld, membersSql } from './audience/audienceSql.ts'
+export { type AudienceWorld, type ComputedInLog, isCountedInLog, membersSql } from './audience/audienceSql.ts'
 export { readDeliveryStory, type DeliveryStory, type StoredOutcome } from './read/deliveryStory.ts'
 export { type FoldedEvent, type FoldedEvents, createFoldedEvents } from './read/foldedEvents.ts'
 export {

@@ -80,18 +80,30 @@ export interface AudienceMembershipRecord {
   since: string
   version: string
   rules: { [document: string]: string }
+  /** Why, as the change that made it so has it. Absent in records of versions that did not say. */
+  reason?: AudienceChangeRecord['reason']
+  because?: AudienceChangeRecord['because']
+  revision?: number
+  watermark?: string
 }
 
 /** Value of audience-changes.v1. */
 export interface AudienceChangeRecord {
   audience: string
   profileId: string
-  change: 'entered' | 'left' | 'corrected'
+  /** merged: the profile is part of another one now, and nobody has left anything. corrected: not written. */
+  change: 'entered' | 'left' | 'merged' | 'corrected'
+  /** What was told before is taken back: by an event that came late, or by a split. Its type is `…corrected.v1` then. */
+  correction?: true
   version: string
   time: string
   reason: ChangeReason | 'merged'
   /** The conditions that flipped, each with the value it saw. */
   because: { condition: string; value: Json; met: boolean }[]
+  /** Number of the revision that brought the definition in this form; absent: of one that did not say. */
+  revision?: number
+  /** The moment that windows look back from; what the log had taken by then was judged. */
+  watermark?: string
   causedBy: { messageIds: string[]; sources: string[] }
   rules: { [document: string]: string }
 }
@@ -169,6 +181,7 @@ export const changeTypes = {
   profileState: 'dev.tributary.profile.state.v1',
   audienceEntered: 'dev.tributary.audience.entered.v1',
   audienceLeft: 'dev.tributary.audience.left.v1',
+  audienceMerged: 'dev.tributary.audience.merged.v1',
   audienceCorrected: 'dev.tributary.audience.corrected.v1',
   audienceMembership: 'dev.tributary.audience.membership.v1',
   consentChanged: 'dev.tributary.consent.changed.v1',

@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
-import { type Condition } from '@tributary/domain'
+import { type AudienceChangeRecord, changeTypes, topics } from '@tributary/contracts'
+import { type Condition, isoTime } from '@tributary/domain'
 import { audience, jobs, trait } from './testing/adoptedDocuments.ts'
 import { type Pipeline, START_MS, createPipeline } from './testing/pipeline.ts'
-import { audienceChangesOf } from './testing/readRecords.ts'
+import { audienceChangesOf, membershipsOf } from './testing/readRecords.ts'
 import { type EventGiven, assignmentOf, eventOf, home } from './testing/shopPeople.ts'
 
 const HOUR = 3_600_000
@@ -84,6 +85,86 @@ describe('an audience over a window', () => {
       ['asleep entered', 'time', '01-04T00:00', [silent]],
       ['asleep left', 'event', '01-04T01:00', [heard]],
     ])
+  })
+})
+
+describe('a change of a membership', () => {
+  const twice = audience('twice', { event: 'Order Completed', count: { gte: 2 } })
+  const marks = (pipeline: Pipeline) =>
+    pipeline
+      .sent(topics.audienceChanges)
+      .flat()
+      .map(({ value, headers }) => {
+        const { change, correction } = JSON.parse(Buffer.from(value!).toString()) as AudienceChangeRecord
+        return [change, correction ?? false, headers['ce_type']]
+      })
+
+  test('says why and as of when: the leaf that flipped, the messages, the revision and the watermark', () => {
+    const pipeline = createPipeline()
+    const spring = audience('spring', {
+      all: [
+        { event: 'Order Completed', count: { gte: 2 }, within: '2d' },
+        { not: { trait: 'plan', eq: 'gold' } },
+      ],
+    })
+    pipeline.configure(7, { ...jobs([spring]), revision: 3 }, none)
+    pipeline.settle()
+    happens(pipeline, { messageId: 'm1', timeMs: at(1) })
+    happens(pipeline, { messageId: 'm2', timeMs: at(2) })
+    pipeline.tick(at(90))
+    const condition = 'count of Order Completed within 2d is at least 2'
+    const why = [
+      { reason: 'event', because: [{ condition, value: 2, met: true }], watermark: isoTime(at(2)) },
+      { reason: 'time', because: [{ condition, value: 0, met: false }], watermark: isoTime(at(90)) },
+    ]
+    expect(audienceChangesOf(pipeline)).toMatchObject([
+      { change: 'entered', ...why[0], causedBy: { messageIds: ['m2'] }, revision: 3 },
+      { change: 'left', ...why[1], causedBy: { messageIds: [] }, revision: 3 },
+    ])
+    expect([...membershipsOf(pipeline).values()]).toMatchObject([{ member: false, ...why[1], revision: 3 }])
+  })
+
+  test('is a correction when what was told before was told without an event that had happened', () => {
+    const pipeline = pipelineOf(twice)
+    happens(pipeline, { messageId: 'm1', timeMs: at(1) })
+    happens(pipeline, { messageId: 'm2', timeMs: at(10), name: 'Viewed' })
+    happens(pipeline, { messageId: 'm3', timeMs: at(9) })
+    expect(marks(pipeline)).toEqual([['entered', true, changeTypes.audienceCorrected]])
+  })
+
+  test('is none by events that arrive within a minute in another order, nor of somebody who was not known', () => {
+    const pipeline = pipelineOf(twice)
+    happens(pipeline, { messageId: 'm1', timeMs: at(2) })
+    happens(pipeline, { messageId: 'm2', timeMs: at(2) - 59_000 })
+    happens(pipeline, { messageId: 'm3', timeMs: at(1), identifiers: ['u2'] })
+    happens(pipeline, { messageId: 'm4', timeMs: at(1), identifiers: ['u2'] })
+    expect(marks(pipeline)).toEqual([
+      ['entered', false, changeTypes.audienceEntered],
+      ['entered', false, changeTypes.audienceEntered],
+    ])
+  })
+
+  test('is a correction when time had told too much, and a late event takes it back', () => {
+    const lately = audience('lately', { event: 'Order Completed', within: '2d' })
+    const pipeline = pipelineOf(lately)
+    happens(pipeline, { messageId: 'm1', timeMs: at(0) })
+    pipeline.tick(at(72))
+    happens(pipeline, { messageId: 'm2', timeMs: at(47) })
+    expect(marks(pipeline)).toEqual([
+      ['entered', false, changeTypes.audienceEntered],
+      ['left', false, changeTypes.audienceLeft],
+      ['entered', true, changeTypes.audienceCorrected],
+    ])
+  })
+
+  test('by a merge ends the memberships of the losing profile as merged, never as left', () => {
+    const pipeline = pipelineOf(audience('seen', { event: 'Order Completed' }))
+    happens(pipeline, { messageId: 'm1', identifiers: ['a1'] })
+    happens(pipeline, { messageId: 'm2', identifiers: ['u1'] })
+    pipeline.assign(assignmentOf('a1', home('u1')))
+    pipeline.settle()
+    expect(marks(pipeline).at(-1)).toEqual(['merged', false, changeTypes.audienceMerged])
+    expect(audienceChangesOf(pipeline).filter(({ change }) => change === 'left')).toEqual([])
   })
 })
 

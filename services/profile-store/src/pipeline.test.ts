@@ -739,7 +739,7 @@ describe('definitions', () => {
     )
     expect(told.sort()).toEqual([
       'buyers a1 entered event',
-      'buyers a1 left merged',
+      'buyers a1 merged merged',
       'buyers u1 entered identity',
     ])
   })

@@ -1,19 +1,22 @@
 import type { Command } from 'commander'
 import {
+  fromRevisionDocument,
   heldRevision,
   nextRevision,
   planChanges,
   writeRevision,
   type LoggedRevision,
   type Plan,
+  type SyncDocument,
 } from '@tributary/configuration'
+import { askAudiencePlan, sendsExisting } from '../askAudiencePlan.ts'
 import { MAX_UNASKED, askFirstSends, firstSendsText, refuseFirstSends } from '../askFirstSends.ts'
 import { configLog, loadRevisions } from '../configurationAccess.ts'
 import type { ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import { JobReader, type JobStatus } from '../jobs.ts'
 import type { KafkaDoor } from '../kafkaDoor.ts'
-import { wholeNumber, withJson, withKafka, withSubstitutions } from '../options.ts'
+import { wholeNumber, withClickhouse, withJson, withKafka, withSubstitutions } from '../options.ts'
 import { createPaint } from '../output/paint.ts'
 import { planText } from '../output/planText.ts'
 import { progressText } from '../output/progressText.ts'
@@ -25,6 +28,7 @@ import {
   refuseRefused,
   type Proposal,
   type ProposalFlags,
+  type RevisionDocuments,
 } from '../proposal.ts'
 import { waitForJob } from '../waitForJob.ts'
 import { withDoor, type OpenDoor } from '../withDoor.ts'
@@ -41,18 +45,20 @@ interface WriteFlags extends ConnectionFlags {
 type ApplyFlags = WriteFlags & ProposalFlags
 
 function withWriting(command: Command): Command {
-  return withKafka(
-    withJson(
-      command
-        .option('-m, --message <text>', 'why, for the history')
-        .option('--author <name>', 'who, for the history; the user of this machine when not given')
-        .option(
-          '--send-existing <number>',
-          `how many members that an audience has already may be sent because a sync begins (${MAX_UNASKED} when not given)`,
-          wholeNumber,
-        )
-        .option('--wait', 'wait until every service computes what the new revision says')
-        .option('--timeout <seconds>', 'how long to wait', wholeNumber, 300),
+  return withClickhouse(
+    withKafka(
+      withJson(
+        command
+          .option('-m, --message <text>', 'why, for the history')
+          .option('--author <name>', 'who, for the history; the user of this machine when not given')
+          .option(
+            '--send-existing <number>',
+            `how many members may be sent because a sync begins or its audience is made or widened (${MAX_UNASKED} when not given)`,
+            wholeNumber,
+          )
+          .option('--wait', 'wait until every service computes what the new revision says')
+          .option('--timeout <seconds>', 'how long to wait', wholeNumber, 300),
+      ),
     ),
   )
 }
@@ -119,7 +125,12 @@ async function write(
   const proposal = propose(held)
   const { plan, documents } = proposal
   refuseRefused(plan)
-  const firstSends = await askFirstSends(context, proposal, held?.revision.documents ?? [])
+  const before = held?.revision.documents ?? []
+  // Only where somebody could be sent: it asks the event log.
+  const audiences = proposal.documents.some((each) => sendsExisting(syncIn(each)))
+    ? await askAudiencePlan(context, proposal, before, { ...flags, samples: 1 })
+    : []
+  const firstSends = await askFirstSends(context, proposal, before, audiences)
   refuseFirstSends(firstSends, flags.sendExisting)
   if (plan.changes.length === 0) {
     if (!flags.json) context.out(planText(plan, paint))
@@ -155,6 +166,11 @@ async function write(
       ),
     )
   return exitCodeOf(job)
+}
+
+function syncIn(entry: RevisionDocuments[number]): SyncDocument | undefined {
+  const document = fromRevisionDocument(entry)
+  return document.kind === 'Sync' ? document : undefined
 }
 
 function lostSentence(by: LoggedRevision | undefined, parent: number): string {

@@ -3,6 +3,8 @@ import {
   type MemberComparison,
   type MemberDifference,
   compareMembers,
+  isCountedInLog,
+  type ComputedInLog,
   membersSql,
   type ClickHouse,
 } from '@tributary/clickhouse-log'
@@ -45,7 +47,11 @@ export function audiencePreviewCommands(
     .action(async (id: string, dir: string, flags: Flags) => {
       const { documents } = readFolder(context, dir, flags)
       const found = await withEventLog(context, flags, (log) =>
-        compare(log, context, documents, [id], flags.samples),
+        compareMemberships(log, context, documents, {
+          ids: [id],
+          samples: flags.samples,
+          asWritten: () => true,
+        }),
       )
       context.out(flags.json ? JSON.stringify(found[0], null, 2) : previewText(found[0]!, dir))
       done(0)
@@ -75,12 +81,21 @@ function readFolder(context: Context, dir: string, flags: Flags): { documents: D
   return { documents: read.parsed.documents.map((each) => each.document) }
 }
 
-async function compare(
+export interface ComparisonAsked {
+  /** Ids of audiences. */
+  readonly ids: readonly string[]
+  /** At most so many profiles of each kind. */
+  readonly samples: number
+  /** Whether a computed trait is to be counted as its document says, and not as it is shown. */
+  readonly asWritten: (trait: string) => boolean
+}
+
+/** Audiences as documents describe them, by the log alone, beside who is a member. */
+export async function compareMemberships(
   log: ClickHouse,
   context: Context,
   documents: readonly Document[],
-  ids: readonly string[],
-  samples: number,
+  { ids, samples, asWritten }: ComparisonAsked,
 ): Promise<Compared[]> {
   const audiences = documents.filter((each): each is AudienceDocument => each.kind === 'Audience')
   const asked = ids.map((id) => {
@@ -94,7 +109,12 @@ async function compare(
     audiences.map((each) => [each.id, compileAudience(each.where, (text) => text)]),
   )
   const nowMs = context.now()
-  const world = { audiences: compiled, computed: computedTraits(documents), nowMs }
+  const world = {
+    audiences: compiled,
+    frozen: new Set(audiences.flatMap((each) => (each.disabled ? [each.id] : []))),
+    computed: computedTraits(documents, asWritten),
+    nowMs,
+  }
   const all: Compared[] = []
   for (let from = 0; from < asked.length; from += ASKED_AT_ONCE) {
     const some = asked.slice(from, from + ASKED_AT_ONCE)
@@ -111,14 +131,18 @@ async function compare(
   return all
 }
 
-/** Computed traits → whether nothing counted reads as 0. */
-function computedTraits(documents: readonly Document[]): Map<string, boolean> {
+function computedTraits(
+  documents: readonly Document[],
+  asWritten: ComparisonAsked['asWritten'],
+): Map<string, ComputedInLog> {
   return new Map(
     documents
       .filter((each): each is TraitDocument => each.kind === 'Trait')
       .flatMap((each) => {
         const aggregate = traitAggregate(each, '')
-        return aggregate ? [[each.id, readsAsZero(aggregate.kind)] as const] : []
+        if (!aggregate) return []
+        const fromEvents = asWritten(each.id) && isCountedInLog(aggregate) && { counted: aggregate }
+        return [[each.id, { fromZero: readsAsZero(aggregate.kind), ...fromEvents }] as const]
       }),
   )
 }
@@ -156,7 +180,7 @@ export async function compareAudiences(
   samples: number,
 ): Promise<Compared[]> {
   const ids = documents.flatMap((each) => (each.kind === 'Audience' && !each.disabled ? [each.id] : []))
-  return compare(log, context, documents, ids, samples)
+  return compareMemberships(log, context, documents, { ids, samples, asWritten: () => false })
 }
 
 export function differs({ enter, leave }: Compared): boolean {

@@ -2,13 +2,15 @@ import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { heldRevision } from '@tributary/configuration'
+import { askAudiencePlan } from '../askAudiencePlan.ts'
 import { askFirstSends, firstSendsText } from '../askFirstSends.ts'
 import { askIdentityPlan, type IdentityPlanFlags } from '../askIdentityPlan.ts'
 import { loadRevisions } from '../configurationAccess.ts'
 import type { ConnectionFlags } from '../connections.ts'
 import type { Context, ExitCode } from '../context.ts'
 import { withDoor, type OpenDoor } from '../withDoor.ts'
-import { wholeNumber, withJson, withKafka, withSubstitutions } from '../options.ts'
+import { wholeNumber, withClickhouse, withJson, withKafka, withSubstitutions } from '../options.ts'
+import { audiencePlanText } from '../output/audiencePlanText.ts'
 import { identityPlanText } from '../output/identityPlanText.ts'
 import { createPaint } from '../output/paint.ts'
 import { planText } from '../output/planText.ts'
@@ -33,13 +35,12 @@ export function planCommand(
     .option('--address <host:port>', 'address of the identity-stitcher (or IDENTITY_STITCHER_GRPC)')
     .option(
       '--samples <number>',
-      'at most so many samples of who would merge, split, be renamed',
+      'at most so many samples of who would merge, split, be renamed (10 when not given), enter and leave (20)',
       wholeNumber,
-      10,
     )
     .option('--prune', 'plan to delete what is in force, managed by files, and not in the folder')
     .action(async (dir: string, flags: Flags) => done(await plan(context, dir, flags, open)))
-  withKafka(withSubstitutions(withJson(command)))
+  withClickhouse(withKafka(withSubstitutions(withJson(command))))
 }
 
 async function plan(context: Context, dir: string, flags: Flags, open: OpenDoor): Promise<ExitCode> {
@@ -47,22 +48,28 @@ async function plan(context: Context, dir: string, flags: Flags, open: OpenDoor)
     const held = heldRevision(await loadRevisions(door))
     const proposal = proposeFiles(context, dir, held, flags)
     const identity = await askIdentityPlan(context, proposal, flags)
-    const firstSends = await askFirstSends(context, proposal, held?.revision.documents ?? [])
+    const before = held?.revision.documents ?? []
+    const audiences = await askAudiencePlan(context, proposal, before, flags)
+    const firstSends = await askFirstSends(context, proposal, before, audiences)
     if (flags.out !== undefined) {
       const file: PlanFile = {
         format: PLAN_FORMAT,
         parent: proposal.plan.parent,
         ...proposal,
         ...(identity && { identity }),
+        ...(audiences.length > 0 && { audiences }),
       }
       writeFileSync(resolve(context.cwd, flags.out), `${JSON.stringify(file, null, 2)}\n`)
     }
     const paint = createPaint(context.colour)
     if (flags.json)
-      context.out(JSON.stringify({ ...proposal.plan, ...(identity && { identity }), firstSends }, null, 2))
+      context.out(
+        JSON.stringify({ ...proposal.plan, ...(identity && { identity }), audiences, firstSends }, null, 2),
+      )
     else {
       context.out(planText(proposal.plan, paint))
       if (identity) context.out(`\n${identityPlanText(identity, paint)}`)
+      if (audiences.length > 0) context.out(`\n${audiencePlanText(audiences)}`)
       if (firstSends.length > 0) context.out(`\n${firstSendsText(firstSends)}`)
     }
     if (proposal.plan.counts.refused > 0) return 1

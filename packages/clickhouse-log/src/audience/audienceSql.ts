@@ -5,7 +5,8 @@
  *  S1. It means what packages/domain/src/audience/judgeAudience.ts judges; a property test over random conditions and
  *      events holds the two together.
  *  S2. Event leaves count in attributed_events: every event that was folded, by the profile it belongs to now.
- *  S3. All else is read from profile_changes: the last value of each path since the profile last came to be.
+ *  S3. All else is read from profile_changes: the last value of each path since the profile last came to be. So is a
+ *      computed trait, as it was last shown; one that is not shown so yet is counted in the events (S2).
  */
 import {
   type AggregateDefinition,
@@ -20,12 +21,26 @@ import { type ClickHouse, quoteText } from '../clickHouse.ts'
 import { sampleSql } from './sampleSql.ts'
 import { canonicalSql, comparesSql, numberComparesSql, numberSql } from './comparisonSql.ts'
 
+export interface ComputedInLog {
+  /** Whether nothing counted reads as 0. */
+  readonly fromZero: boolean
+  /** How it would be computed, where what is shown is not that. */
+  readonly counted?: AggregateDefinition
+}
+
+/** What can be counted in SQL; the others are values of events, of which the log has no order yet. */
+export function isCountedInLog({ kind }: AggregateDefinition): boolean {
+  return kind !== 'first' && kind !== 'last' && kind !== 'mostFrequent' && kind !== 'uniqueList'
+}
+
 /** An audience that others read, and what its traits are. */
 export interface AudienceWorld {
   /** Every audience that is read, by id. */
   readonly audiences: ReadonlyMap<string, CompiledAudience>
-  /** Computed traits → whether nothing counted reads as 0. */
-  readonly computed: ReadonlyMap<string, boolean>
+  /** Ids of those that nobody enters or leaves: their members are who is in them. */
+  readonly frozen?: ReadonlySet<string>
+  /** Computed traits by id. */
+  readonly computed: ReadonlyMap<string, ComputedInLog>
   /** The moment that windows look back from, ms since 1970. */
   readonly nowMs: number
 }
@@ -96,6 +111,7 @@ function leafSql(leaf: CompiledLeaf, scope: Scope): string {
     case 'inactive':
       return `(${scope.column(`countIf(${stillIn(leaf.window, scope.nowMs)})`)} = 0)`
     case 'audience': {
+      if (scope.frozen?.has(leaf.audience)) return comparesSql(state(`audiences.${leaf.audience}`), {})
       const read = scope.audiences.get(leaf.audience)
       return read && !scope.within.has(read) ? nodeSql(read, read.root, scope) : 'false'
     }
@@ -114,11 +130,12 @@ function leafSql(leaf: CompiledLeaf, scope: Scope): string {
 const state = (path: string): string => `people.state[${quoteText(path)}]`
 
 /** Values below a path make it an object, of which only that it is there can be asked. */
-function traitSql(name: string, { computed }: Scope): string {
-  const fromZero = computed.get(name)
-  if (fromZero !== undefined) {
+function traitSql(name: string, { computed, column, nowMs }: Scope): string {
+  const trait = computed.get(name)
+  if (trait?.counted) return `ifNull(toString(${column(aggregateSql(trait.counted, nowMs))}), '')`
+  if (trait) {
     const raw = state(`computed.${name}`)
-    return fromZero ? `if(${raw} = '', '0', ${raw})` : raw
+    return trait.fromZero ? `if(${raw} = '', '0', ${raw})` : raw
   }
   const path = name.startsWith('traits.') ? name : `traits.${name}`
   const below = quoteText(`${path}.`)

@@ -43,7 +43,7 @@ export async function compareMembers(
         SELECT toString(audience) AS audience, profile_id, 'known' AS source
         FROM ${clickhouse.table('audience_changes')}
         WHERE has({audiences:Array(String)}, audience)
-        GROUP BY audience, profile_id HAVING argMax(change, version) != 'left'
+        GROUP BY audience, profile_id HAVING argMax(change, version) NOT IN ('left', 'merged')
       ) GROUP BY audience, profile_id
     ) GROUP BY audience`,
     { audiences: [...audiences] },

@@ -39,10 +39,15 @@ function joined(conditions: readonly Condition[], word: string): string {
   return conditions
     .map((each) => {
       const text = describeCondition(each)
-      const isGroup = ('all' in each && each.all.length > 1) || ('any' in each && each.any.length > 1)
-      return isGroup && conditions.length > 1 ? `(${text})` : text
+      return isGroup(each) && conditions.length > 1 ? `(${text})` : text
     })
     .join(word)
+}
+
+/** A group of one is what is in it. */
+function isGroup(condition: Condition): boolean {
+  const group = 'all' in condition ? condition.all : 'any' in condition ? condition.any : []
+  return group.length === 1 ? isGroup(group[0]!) : group.length > 1
 }
 
 /** "spend_90d is at least 200"; "count of Order Completed where source is "web" within 30d is at least 3" */

@@ -34,6 +34,7 @@ const profileTypes = {
 const audienceTypes = {
   entered: changeTypes.audienceEntered,
   left: changeTypes.audienceLeft,
+  merged: changeTypes.audienceMerged,
   corrected: changeTypes.audienceCorrected,
 }
 

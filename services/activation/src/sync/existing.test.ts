@@ -30,7 +30,7 @@ function becomes(
   driver: Driver,
   i: number,
   n: number,
-  change: 'entered' | 'left',
+  change: 'entered' | 'left' | 'merged',
   { reason = 'event', profileFirst = true }: { reason?: 'event' | 'definition'; profileFirst?: boolean } = {},
 ): void {
   const profileId = person(i)
@@ -75,6 +75,16 @@ test('those who are members already are sent once, with their fields as they are
   expect(new Set(sent.map(({ id }) => id)).size).toBe(1_199)
   expect(sent.slice(0, 2).map(said)).toEqual(['0 plan-1', '1 plan-1'])
   expect(sent[0]!.type).toBe(changeTypes.audienceEntered)
+})
+
+test('a profile that was merged is no member any more: the one it is part of now is sent', () => {
+  const driver = start(without)
+  becomes(driver, 1, 1, 'entered')
+  becomes(driver, 1, 2, 'merged')
+  becomes(driver, 2, 3, 'entered')
+  deliveries(driver)
+  driver.configuration(sending)
+  expect(deliveries(driver).map(({ profileId }) => profileId)).toEqual([person(2)])
 })
 
 test('without `existing: send` nobody is sent because a sync or an audience was made', () => {

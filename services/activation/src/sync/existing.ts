@@ -60,7 +60,7 @@ export function noteMembership(context: StepContext, record: AudienceChangeRecor
   const key = `${record.audience}${KEY_SEPARATOR}${record.profileId}`
   const known = memberships.get(key)
   if (known && known.version >= record.version) return
-  if (record.change === 'left') memberships.delete(key)
+  if (record.change !== 'entered') memberships.delete(key)
   else {
     const numbers = context.table(membershipNumberTable)
     const number = (numbers.get('next') ?? 0) + 1

@@ -17,7 +17,7 @@ import { type ProfileView, readView } from './profileView.ts'
 export function projectionOf(sync: SyncDocument, change: Change, view: ProfileView | undefined): string {
   const { record } = change
   const head = `{"profileId":${JSON.stringify(record.profileId)},"version":${JSON.stringify(record.version)}`
-  if (change.of === 'audience' && change.record.change === 'left') return ''
+  if (change.of === 'audience' && change.record.change !== 'entered') return ''
   if (change.of === 'profile' && change.record.op === 'd')
     return change.record.mergedInto === undefined
       ? ''

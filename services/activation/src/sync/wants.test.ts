@@ -32,7 +32,8 @@ describe('a sync from an audience', () => {
     ['can be about those who enter only', { on: ['entered'] }, { change: 'left' }, false],
     ['can be about those who leave only', { on: ['left'] }, { change: 'left' }, true],
     ['does not want another audience', {}, { audience: 'other' }, false],
-    ['does not take a merge for a leave', {}, { change: 'left', reason: 'merged' }, false],
+    ['does not take a merge for a leave', {}, { change: 'merged', reason: 'merged' }, false],
+    ['nor one that was told as a leave', {}, { change: 'left', reason: 'merged' }, false],
     ['wants nothing while disabled', { disabled: true }, {}, false],
   ])('%s', (_promise, sync, change, expected) => {
     expect(wantsAudience(sync, change)).toBe(expected)

@@ -9,7 +9,7 @@ export function wants(sync: SyncDocument, change: Change): boolean {
   if ('audience' in sync.from) {
     if (change.of !== 'audience' || change.record.audience !== sync.from.audience) return false
     // The people of a losing profile live on in the winning one: they have not left anything.
-    if (change.record.reason === 'merged') return false
+    if (change.record.change === 'merged' || change.record.reason === 'merged') return false
     // Members from the moment an audience was made or widened were members already: `existing` decides.
     if (
       change.record.change === 'entered' &&

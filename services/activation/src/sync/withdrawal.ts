@@ -33,7 +33,7 @@ export function withdrawalOf(
 ): Withdrawal | undefined {
   if (sync.disabled === true) return undefined
   if (change.of === 'audience') {
-    const isClosed = change.record.change === 'left' && change.record.reason === 'merged'
+    const isClosed = change.record.reason === 'merged'
     return isClosed && 'audience' in sync.from && sync.from.audience === change.record.audience
       ? 'MERGED'
       : undefined

@@ -54,7 +54,7 @@ export function jobConfiguration(
     workspace.hashOf(workspace.identity ? documentName(workspace.identity) : DEFAULT_IDENTITY) ?? '',
     blockedIds(workspace.identityRules, ports),
   )
-  return { documents, refused, rules }
+  return { revision: workspace.revision, documents, refused, rules }
 }
 
 /** The aggregates; a text says why it cannot be; undefined for what no task adopts. */

@@ -57,6 +57,8 @@ import {
 
 /** What a job needs of a revision. */
 export interface JobConfiguration {
+  /** Its number, for people. */
+  readonly revision?: number
   /** Trait and Audience documents that tasks adopt, sorted by name. */
   readonly documents: readonly NewDocument[]
   /** What cannot be adopted, with the reason, for people. */
@@ -109,7 +111,7 @@ export function createJobProcessor(counts: PartitionCounts): Processor<JobConfig
   function beginJob(context: StepContext): void {
     if (!latest) return
     const applied = context.table(appliedRows).get('applied') ?? {}
-    const { documents, refused } = latest.value
+    const { documents, refused, revision } = latest.value
     const adopt = documents.filter(({ document, hash }) => applied[document] !== hash)
     const kept = new Set(documents.map(({ document, hash }) => `${document}@${hash}`))
     const retire = Object.entries(applied)
@@ -117,7 +119,15 @@ export function createJobProcessor(counts: PartitionCounts): Processor<JobConfig
       .map(([document, hash]) => ({ document, hash }))
     if (adopt.length === 0 && retire.length === 0) return
     for (const reason of refused) progress(context, latest.offset, JobState.JOB_STATE_FAILED, [0, 0], reason)
-    enter(context, { job: latest.offset, phase: 'adopt', adopt, retire, answered: [], fills: {} })
+    enter(context, {
+      job: latest.offset,
+      ...(revision !== undefined && { revision }),
+      phase: 'adopt',
+      adopt,
+      retire,
+      answered: [],
+      fills: {},
+    })
   }
 
   /** Begins a phase; one with nothing to do is passed over. */
@@ -314,7 +324,7 @@ function answerKey({
 
 function sendControls(
   context: StepContext,
-  { job, phase }: RunningJob,
+  { job, revision, phase }: RunningJob,
   { to, step, documents }: Send,
   counts: PartitionCounts,
 ): void {
@@ -329,6 +339,7 @@ function sendControls(
         step,
         partitions,
         definition: 'definition' in each ? String(each.definition) : '',
+        ...(revision !== undefined && { revision }),
       }
       if (to === 'events')
         context

@@ -32,6 +32,8 @@ export interface PartitionFill {
 export interface RunningJob {
   /** Offset of the revision in the config topic. */
   readonly job: number
+  /** Its number, for people; absent: of a job that did not say. */
+  readonly revision?: number
   readonly phase: Phase
   readonly adopt: readonly NewDocument[]
   readonly retire: readonly DocumentForm[]

@@ -19,7 +19,17 @@ export interface Flip {
   readonly hash: string
   readonly reason: AudienceChangeRecord['reason']
   readonly because: AudienceChangeRecord['because']
+  /** That of the definition it was judged under; absent: not known. */
+  readonly revision?: number
+  /** What was told before was told without the events that cause it, though they had happened. */
+  readonly late?: true
 }
+
+/**
+ * An event is late when it happened so long before what the profile was judged on already: senders hold events back for
+ * some seconds, and what arrives within a minute in another order takes nothing back.
+ */
+const LATE_BY_MS = 60_000
 
 export interface JudgedAudiences {
   readonly rows: Record<string, JudgedAudience>
@@ -47,9 +57,18 @@ export function judgeInForce(
   const rows = flipped.length > 0 ? { ...kept } : kept
   const reason = reasonOf(publication)
   const nowMs = timeOf(publication)
-  const flips: Flip[] = flipped.map(({ audience: { id, hash }, member, leaves }) => {
+  const flips: Flip[] = flipped.map(({ audience: { id, hash, revision }, member, leaves }) => {
+    const late = isLate(publication, row.audiences[id]?.sinceMs ?? 0)
     rows[id] = { member, sinceMs: nowMs, hash }
-    return { audience: id, member, hash, reason, because: [...leaves] }
+    return {
+      audience: id,
+      member,
+      hash,
+      reason,
+      because: [...leaves],
+      ...(revision > 0 && { revision }),
+      ...(late && { late }),
+    }
   })
   if (!sameRules)
     for (const [audience, before] of Object.entries(row.audiences))
@@ -59,6 +78,12 @@ export function judgeInForce(
   for (const [id, { member, sinceMs }] of Object.entries(rows))
     if (member) shown[id] = { since: isoTime(sinceMs) }
   return { rows, shown, flips, judgedUnder: definitions.name, movedLeaves: [...moved] }
+}
+
+/** `toldMs`: when the membership was told last; 0: never. */
+function isLate({ row, changed: { causes } }: Publication, toldMs: number): boolean {
+  const horizonMs = Math.max(toldMs, row.lastSeenMs) - LATE_BY_MS
+  return causes.length > 0 && causes.every(({ timeMs }) => timeMs !== undefined && timeMs < horizonMs)
 }
 
 function judge(
@@ -98,7 +123,7 @@ function membershipsInForce(
   return rows
 }
 
-/** The profile is gone: its memberships end, for that reason and not because a condition failed. */
+/** The profile is gone: its memberships end, for that reason and not because a condition failed (nobody left anything). */
 export function leaveAudiences(
   { row }: Publication,
   reason: Extract<AudienceChangeRecord['reason'], 'merged' | 'erasure'>,

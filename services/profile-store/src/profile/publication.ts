@@ -187,10 +187,24 @@ function tellState(publication: Publication, numbered: Numbered, json: string | 
 function tellFlips(publication: Publication, { version, time }: Numbered, flips: readonly Flip[]): void {
   const { context, profileId, observations } = publication
   for (const flip of flips) {
-    const { audience, member, hash, reason, because } = flip
+    const { audience, member, hash, reason, because, revision, late } = flip
     keepMember(context, profileId, flip, Date.parse(time))
     const rules = { [`audience/${audience}`]: hash }
-    const membership: AudienceMembershipRecord = { audience, profileId, member, since: time, version, rules }
+    const why = {
+      reason,
+      because,
+      ...(revision !== undefined && { revision }),
+      watermark: isoTime(publication.nowMs),
+    }
+    const membership: AudienceMembershipRecord = {
+      audience,
+      profileId,
+      member,
+      since: time,
+      version,
+      rules,
+      ...why,
+    }
     send(
       publication,
       { version, time },
@@ -201,16 +215,17 @@ function tellFlips(publication: Publication, { version, time }: Numbered, flips:
         json: canonicalJsonText(membership as unknown as DomainJson),
       },
     )
+    const correction = late === true || isTakenBack(publication)
     const change: AudienceChangeRecord = {
       audience,
       profileId,
-      change: member ? 'entered' : 'left',
+      change: changeOf(flip),
+      ...(correction && { correction }),
       version,
       time,
-      reason,
-      because,
       causedBy: causes(publication),
       rules,
+      ...why,
     }
     send(
       publication,
@@ -218,7 +233,7 @@ function tellFlips(publication: Publication, { version, time }: Numbered, flips:
       {
         topic: topics.audienceChanges,
         key: profileId,
-        type: flipType(publication, member),
+        type: correction ? changeTypes.audienceCorrected : flipTypes[change.change],
         json: canonicalJsonText(change as unknown as DomainJson),
       },
     )
@@ -227,10 +242,22 @@ function tellFlips(publication: Publication, { version, time }: Numbered, flips:
   }
 }
 
-/** What a join had brought about, and its undoing takes back, says so: whoever acted on it may want to make it good. */
-function flipType({ changed }: Publication, member: boolean): string {
-  if (changed.change?.kind === ChangeKind.CHANGE_KIND_SPLIT) return changeTypes.audienceCorrected
-  return member ? changeTypes.audienceEntered : changeTypes.audienceLeft
+/** The person of a profile that was merged is in the audience still, under another id, or was judged there. */
+function changeOf({ member, reason }: Flip): 'entered' | 'left' | 'merged' {
+  if (member) return 'entered'
+  return reason === 'merged' ? 'merged' : 'left'
+}
+
+const flipTypes = {
+  entered: changeTypes.audienceEntered,
+  left: changeTypes.audienceLeft,
+  merged: changeTypes.audienceMerged,
+  corrected: changeTypes.audienceCorrected,
+} as const satisfies Record<AudienceChangeRecord['change'], string>
+
+/** What a join had brought about, and its undoing takes back: whoever acted on it may want to make it good. */
+function isTakenBack({ changed }: Publication): boolean {
+  return changed.change?.kind === ChangeKind.CHANGE_KIND_SPLIT
 }
 
 function send(
