@@ -73,7 +73,7 @@ conformance: preflight ## real SDKs and browsers against a collector on Kafka (O
 conformance-debezium: preflight ## Debezium over a real PostgreSQL, through Kafka Connect (ALL=1: must run)
 	@ALL="$(ALL)" RECORD="$(RECORD)" $(NODE) tests/debezium/conformanceDebezium.ts
 
-rebuild-check: preflight ## derived topics and local state lost and rebuilt from the event log: the same state (EVENTS=6000, RATE=2000)
+rebuild-check: preflight ## derived topics and local state lost and rebuilt from the event log: the same state; also under other rules (EVENTS=3000, RATE=2000)
 	@$(NODE) tests/rebuild/rebuildCheck.ts $(if $(EVENTS),--events $(EVENTS)) $(if $(RATE),--rate $(RATE)) $(if $(SEED),--seed $(SEED))
 
 audit: setup ## the ledger of the last demo; exit code 0 when it balances

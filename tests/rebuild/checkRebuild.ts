@@ -1,14 +1,18 @@
 /**
  * Everything that is derived is lost, and rebuilt from the event log while events go on arriving; then the state is
- * compared with that of an installation that had the same events and lost nothing.
+ * compared with that of an installation that had the same events and lost nothing. Operators said things about people in
+ * the middle of it, values were blocked and opened, and rows of customers were deleted, which erases them.
+ *
+ * With `change`, the rules of identity are others in the new layout epoch, and so is the number of partitions: the
+ * installation it is compared with had them from the start.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { allTopics, topicName } from '@tributary/contracts'
-import { createAdmin, createKafka } from '@tributary/kafka'
+import { createAdmin, createKafka, createPlainProducer } from '@tributary/kafka'
 import {
   type Installation,
   type LauncherOptions,
@@ -18,8 +22,11 @@ import {
 import { runTributary } from '../../deploy/local/src/runTributary.ts'
 import { readSecret } from '../../deploy/local/src/secretFiles.ts'
 import { OfficeClient } from '../demo/officeClient.ts'
+import { CUSTOMERS, DELETED, RETURNS, type TableRecord, changeOf, visitOf } from './customerRows.ts'
+import { documentsOf } from './documents.ts'
 import { madeEvents } from './madeEvents.ts'
 import { type StateHash, stateHash } from './stateHash.ts'
+import { submitFacts } from './submitFacts.ts'
 
 export interface CheckRebuildOptions {
   readonly stack: Omit<StackAddresses, 'clickhouse'> & { readonly clickhouseUrl: string }
@@ -34,6 +41,8 @@ export interface CheckRebuildOptions {
   readonly liveRate: number
   /** A first run of the command is killed after so long. */
   readonly killAfterMs?: number
+  /** Rebuilt under other rules of identity and with another number of partitions. */
+  readonly change?: boolean
   readonly say: (line: string) => void
 }
 
@@ -50,23 +59,31 @@ export interface RebuildCheck {
   readonly ledger: string
 }
 
-const DOCUMENTS = join(import.meta.dirname, 'workspace')
 const SERVICES = ['collector', 'identity-stitcher', 'profile-store'] as const
 const BATCH = 20
-const SETTLE_MS = 120_000
+/** A busy machine takes a minute for one audit. */
+const SETTLE_MS = 300_000
 
 export async function checkRebuild(options: CheckRebuildOptions): Promise<RebuildCheck> {
-  const { seed, people, events, say } = options
+  const { seed, people, events, say, change = false } = options
   const all = madeEvents(seed, people, events)
   const before = all.slice(0, Math.floor((events * 2) / 3))
-  const meanwhile = all.slice(before.length)
+  const meanwhile = [
+    ...all.slice(before.length),
+    // Sent again over the switch: each counts once.
+    ...before.slice(0, 40),
+    ...CUSTOMERS.map((id) => visitOf(id, 9)),
+  ]
+  const changed = change ? { IDENTIFIER_PARTITIONS: '6' } : {}
 
   say('an installation that loses nothing …')
-  const whole = await open(options, 'kept')
+  const whole = await open(options, 'kept', changed, change)
   const workspaceKey = whole.secrets.workspaceKey
   let kept
   try {
-    await send(whole, all, 0)
+    await sendBefore(whole, before)
+    await comeBack(whole)
+    await send(whole, meanwhile, 0)
     await settled(whole)
     kept = await stateHash(whole)
   } finally {
@@ -78,17 +95,17 @@ export async function checkRebuild(options: CheckRebuildOptions): Promise<Rebuil
   const first = await open(options, 'lost', settings)
   let answersBefore
   try {
-    answersBefore = await send(first, before, 0)
-    await settled(first)
+    answersBefore = await sendBefore(first, before)
   } finally {
     await first.stop()
   }
   await loseDerived(first, join(options.dataDir, 'lost', 'state'))
 
   say('rebuilt in layout epoch 2, while events arrive …')
-  const second = await open(options, 'lost', { ...settings, LAYOUT_EPOCH: '2' })
+  const second = await open(options, 'lost', { ...settings, LAYOUT_EPOCH: '2', ...changed }, change)
   try {
     const startMs = performance.now()
+    await comeBack(second)
     const live = send(second, meanwhile, options.liveRate)
     if (options.killAfterMs !== undefined) await killed(second, options)
     const rebuilt = await runTributary(['rebuild', '--rate', String(options.rate)], second.settings)
@@ -111,21 +128,67 @@ export async function checkRebuild(options: CheckRebuildOptions): Promise<Rebuil
   }
 }
 
-function open(
+async function open(
   { stack, dataDir, name }: CheckRebuildOptions,
   which: string,
   settings: Record<string, string> = {},
+  changed = false,
 ): Promise<Installation> {
   const prefix = `${name}-${which}`
+  const documents = join(dataDir, which, 'documents')
+  await mkdir(documents, { recursive: true })
+  await writeFile(join(documents, 'workspace.yaml'), documentsOf(tableTopic(prefix), changed))
   const own: LauncherOptions = {
     dataDir: join(dataDir, which),
     settings: { TOPIC_PREFIX: prefix, GROUP_PREFIX: prefix, ...settings },
     services: SERVICES.map((service) => ({ service })),
-    documents: DOCUMENTS,
+    documents,
     applyArgs: ['--wait'],
   }
   const clickhouse = { url: stack.clickhouseUrl, database: prefix.replaceAll('-', '_') }
   return startServices({ kafka: stack.kafka, clickhouse }, own)
+}
+
+const tableTopic = (prefix: string): string => `${prefix}.customers`
+
+/** Everything up to the loss, in this order: events and rows, what operators say, deletions. */
+async function sendBefore(
+  installation: Installation,
+  events: readonly Record<string, unknown>[],
+): Promise<number[]> {
+  await write(
+    installation,
+    CUSTOMERS.flatMap((id, i) => changeOf('c', id, 100 + i)),
+  )
+  const answers = await send(installation, events, 0)
+  await send(
+    installation,
+    CUSTOMERS.flatMap((id) => [visitOf(id, 1), visitOf(id, 2)]),
+    0,
+  )
+  await settled(installation)
+  await submitFacts(installation)
+  // An old row and its deletion of one transaction have one time.
+  await write(
+    installation,
+    DELETED.flatMap((id, i) => [...changeOf('c', id, 200 + i), ...changeOf('d', id, 300 + i)]),
+  )
+  await settled(installation)
+  return answers
+}
+
+/** A customer who was erased is one again. */
+function comeBack(installation: Installation): Promise<void> {
+  return write(installation, changeOf('c', RETURNS, 400))
+}
+
+async function write({ settings }: Installation, records: readonly TableRecord[]): Promise<void> {
+  const producer = await createPlainProducer(
+    createKafka({ brokers: settings['KAFKA_BROKERS']!.split(','), clientId: 'rebuild-check' }),
+  )
+  const topic = tableTopic(settings['TOPIC_PREFIX']!)
+  await producer.send(records.map(([key, value]) => ({ topic, partition: 0, key, value })))
+  await producer.close()
 }
 
 /** How long each request took, ms. */

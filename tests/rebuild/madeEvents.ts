@@ -21,8 +21,10 @@ export function madeEvents(seed: number, people: number, events: number): Record
     const known = { ...common, userId: `u${person}` }
     switch (random.between(1, 6)) {
       case 1: {
+        // As people write it, and in the French way for numbers.
         const traits = {
-          email: `p${person}@shop.example`,
+          email: random.between(1, 4) === 1 ? `P${person}@Shop.example` : `p${person}@shop.example`,
+          phone: `06 12 34 ${String(1_000 + person).slice(0, 2)} ${String(1_000 + person).slice(2)}`,
           plan: random.pick(['free', 'paid', 'gold']),
           seen: i,
         }

@@ -2,7 +2,8 @@
  * What an installation knows, as one hash: each profile that is alive, and each identifier that is not on its own.
  *
  * Left out is what tells of the way there and not of the state: versions, since when somebody is a member, and ids that
- * lead on (an id is led on only if it was ever public, which depends on what came first).
+ * lead on (an id is led on only if it was ever public, which depends on what came first). Of a profile whose events all
+ * went elsewhere only that it is there.
  */
 import { createHash } from 'node:crypto'
 import { credentials } from '@grpc/grpc-js'
@@ -72,6 +73,7 @@ async function profileLines(installation: Installation): Promise<string[]> {
 }
 
 function lineOf(profile: Profile): string {
+  if (profile.events === 0) return JSON.stringify({ profileId: profile.profileId, empty: true })
   const {
     version: _version,
     json: _json,

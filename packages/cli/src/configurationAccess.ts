@@ -29,19 +29,24 @@ export async function loadRevisions(door: KafkaDoor): Promise<LoggedRevision[]> 
   return readRevisions(await readWhole(door))
 }
 
+/** Of the layout epoch that is meant. */
+export async function revisionInForce(door: KafkaDoor): Promise<LoggedRevision | undefined> {
+  return heldRevision(await loadRevisions(door), door.epoch)
+}
+
 /** None while no revision is in force. */
 export async function documentsInForce(
   context: Context,
   flags: ConnectionFlags,
   open: OpenDoor,
 ): Promise<Document[]> {
-  const held = heldRevision(await withDoor(context, flags, open, loadRevisions))
+  const held = await withDoor(context, flags, open, revisionInForce)
   return (held?.revision.documents ?? []).map(fromRevisionDocument)
 }
 
 /** What the documents in force make; `advice`: what to do when there are none. */
 export async function workspaceInForce(door: KafkaDoor, advice: string): Promise<WorkspaceConfiguration> {
-  const held = heldRevision(await loadRevisions(door))
+  const held = await revisionInForce(door)
   if (!held) throw new CommandError(`no revision is in force: ${advice}`)
   return buildWorkspace(held.revision)
 }

@@ -18,6 +18,8 @@ export interface NewRecord {
 
 /** Kafka as the commands see it; topics are catalogue entries. */
 export interface KafkaDoor {
+  /** Layout epoch whose topics and configuration are meant. */
+  readonly epoch: number
   /** First offset and next offset of each partition; undefined when the topic does not exist. */
   bounds(topic: TopicSpec): Promise<readonly { readonly start: number; readonly end: number }[] | undefined>
   /** Committed records of one partition from an offset until the end it had when asked. */

@@ -21,6 +21,7 @@ export async function openKafkaDoor(target: KafkaTarget): Promise<KafkaDoor> {
   const nameOf = (topic: TopicSpec) => topicName(prefix, topic)
   const catalogue = { topics: allTopics, counts: target.counts, prefix }
   return {
+    epoch: target.epoch,
     topicName: nameOf,
     bounds: (topic) =>
       saying(where, async () => {

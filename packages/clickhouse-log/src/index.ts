@@ -19,6 +19,7 @@ export {
 export {
   type CopiedPartition,
   type EventFilter,
+  type StoredErasure,
   type StoredEvent,
   type StoredEvents,
   type StoredPartition,

@@ -7,6 +7,7 @@
  *      there is the last accepted revision at or before it.
  *  F3. A revision that cannot be used (made by a newer version) is kept as the parent of later ones, but what was
  *      usable before goes on holding, and `unusable()` says why.
+ *  F4. A revision for a later layout epoch than the process works for is kept as the parent of later ones, and no more.
  */
 import { Revision } from '@tributary/contracts/generated/tributary/config/v1/revision'
 import { acceptRevision } from './acceptRevision.ts'
@@ -51,6 +52,8 @@ export interface ConfigurationFeedOptions<C> {
   readonly follow: FollowConfigTopic
   /** What the service makes of a workspace; may throw to refuse it. */
   readonly build: (workspace: WorkspaceConfiguration, offset: number) => C
+  /** Layout epoch the process works for (F4); left out by one that works for all. */
+  readonly epoch?: number
 }
 
 export async function createConfigurationFeed<C = WorkspaceConfiguration>(
@@ -66,6 +69,7 @@ export async function createConfigurationFeed<C = WorkspaceConfiguration>(
     const revision = Revision.decode(record.value)
     if (!acceptRevision(newest, revision)) return
     newest = revision.revision
+    if (revision.layoutEpoch > (options.epoch ?? Infinity)) return
     let value: C
     try {
       value = options.build(buildWorkspace(revision), record.offset)

@@ -98,10 +98,10 @@ const cases: readonly (readonly [string, readonly Document[], string, string])[]
     'the order of types',
     replaced(identity({ types: [{ type: 'email' }, { type: 'user_id', strength: 'strong' }] })),
     'identity/default',
-    'refused',
+    'rebuild',
   ],
-  ['a placeholder', replaced(identity({ placeholders: { values: ['x'] } })), 'identity/default', 'refused'],
-  ['the region of phone numbers', replaced({ ...workspace, region: 'DE' }), 'workspace/maison', 'refused'],
+  ['a placeholder', replaced(identity({ placeholders: { values: ['x'] } })), 'identity/default', 'rebuild'],
+  ['the region of phone numbers', replaced({ ...workspace, region: 'DE' }), 'workspace/maison', 'rebuild'],
   ['the time zone', replaced({ ...workspace, timeZone: 'UTC' }), 'workspace/maison', 'live'],
 ]
 

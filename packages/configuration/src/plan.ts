@@ -153,11 +153,11 @@ function classifyWorkspace(
       'a workspace keeps its id: subscribers know it. A second one is a second installation',
     )
   if (before.region !== after.region)
-    return change('refused', `phone numbers would have other identifiers, which is ${notYetRebuild}`)
+    return change('rebuild', `phone numbers get other identifiers: ${byRebuild}`)
   return change('live')
 }
 
-const notYetRebuild = 'a rebuild; not yet run by this version'
+const byRebuild = 'holds from the next layout epoch on, when everything has been rebuilt in it'
 
 function classifyIdentity(
   change: Make,
@@ -166,8 +166,8 @@ function classifyIdentity(
 ): Change {
   if (identityRules(before).hash !== identityRules(after).hash)
     return change(
-      'refused',
-      `order, types, places, normalisers, patterns and placeholders decide anchors: changing them is ${notYetRebuild}`,
+      'rebuild',
+      `order, types, places, normalisers, patterns and placeholders decide anchors: ${byRebuild}`,
     )
   const resolved = (document: IdentityDocument | undefined) =>
     canonicalJson([resolverRules(document, 0, '', []), document?.blocked ?? []])

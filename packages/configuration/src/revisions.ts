@@ -6,6 +6,8 @@
  *      ignored by everybody in the same way, so the log's order decides between writers.
  *  R2. A document's json is canonical: the same documents give the same bytes.
  *  R3. A new revision keeps every document it does not touch byte for byte, its hash and its manager included.
+ *  R4. A revision may be for a layout epoch on: what can move an anchor holds only where everything is made anew. Who
+ *      works for an earlier one keeps what held before, and follows the chain.
  */
 import {
   Revision,
@@ -44,9 +46,21 @@ export function readRevisions(
   return revisions
 }
 
-/** The revision in force; undefined before the first. */
-export function heldRevision(revisions: readonly LoggedRevision[]): LoggedRevision | undefined {
-  return revisions.findLast((each) => each.accepted)
+/** The revision in force for a layout epoch (R4), the last of all when none is given; undefined before the first. */
+export function heldRevision(
+  revisions: readonly LoggedRevision[],
+  epoch = Infinity,
+): LoggedRevision | undefined {
+  return revisions.findLast(({ accepted, revision }) => accepted && revision.layoutEpoch <= epoch)
+}
+
+/** What was in force before the first revision that is for a layout epoch; undefined when there is none for it. */
+export function revisionBefore(
+  revisions: readonly LoggedRevision[],
+  epoch: number,
+): LoggedRevision | undefined {
+  const first = revisions.findIndex(({ accepted, revision }) => accepted && revision.layoutEpoch === epoch)
+  return first < 0 ? undefined : heldRevision(revisions.slice(0, first), epoch - 1)
 }
 
 export function toRevisionDocument(document: Document, managedBy: Manager): RevisionDocument {
@@ -106,6 +120,8 @@ export interface RevisionNote {
   readonly author: string
   readonly message: string
   readonly createdAtMs: number
+  /** R4; for all when left out. */
+  readonly layoutEpoch?: number
 }
 
 export function nextRevision(
@@ -121,5 +137,6 @@ export function nextRevision(
     message: note.message,
     createdAt: new Date(note.createdAtMs),
     documents: [...documents],
+    layoutEpoch: note.layoutEpoch ?? 0,
   })
 }

@@ -69,9 +69,40 @@ async function untilLed(kafka: Kafka, topics: readonly string[]): Promise<void> 
   }
 }
 
+/**
+ * By identifier, but of no layout epoch: it outlives a rebuild that changes the count. Nothing depends on which partition a
+ * record is in, so more than are used do no harm, and fewer are made more.
+ */
+function isGrown(spec: TopicSpec): boolean {
+  return spec.partitions === 'identifier' && !spec.perEpoch
+}
+
+async function grow(
+  admin: Pick<kafkajs.Admin, 'fetchTopicMetadata' | 'createPartitions'>,
+  specs: readonly TopicSpec[],
+  options: CreateTopicsOptions,
+): Promise<void> {
+  if (specs.length === 0) return
+  const { topics } = await admin.fetchTopicMetadata({
+    topics: specs.map((spec) => topicName(options.prefix, spec)),
+  })
+  const topicPartitions = specs.flatMap((spec) => {
+    const topic = topicName(options.prefix, spec)
+    const count = partitionsOf(spec, options.counts)
+    const found = topics.find(({ name }) => name === topic)?.partitions.length ?? count
+    return found < count ? [{ topic, count }] : []
+  })
+  if (topicPartitions.length > 0) await admin.createPartitions({ topicPartitions })
+}
+
 async function createMissing(kafka: Kafka, options: CreateTopicsOptions): Promise<string[]> {
   return withAdmin(kafka, async (admin) => {
     const existing = new Set(await admin.listTopics())
+    await grow(
+      admin,
+      options.topics.filter((spec) => isGrown(spec) && existing.has(topicName(options.prefix, spec))),
+      options,
+    )
     const toCreate = options.topics.filter((spec) => !existing.has(topicName(options.prefix, spec)))
     if (toCreate.length === 0) return []
     await admin
@@ -121,7 +152,8 @@ export async function checkTopics(kafka: Kafka, options: TopicsOptions): Promise
       const name = topicName(options.prefix, spec)
       const count = topics.find((each) => each.name === name)?.partitions.length ?? 0
       const wanted = partitionsOf(spec, options.counts)
-      if (count !== wanted) problems.push(wrongCount(name, spec, count, wanted))
+      const isRight = isGrown(spec) ? count >= wanted : count === wanted
+      if (!isRight) problems.push(wrongCount(name, spec, count, wanted))
       const entries = resources.find((each) => each.resourceName === name)?.configEntries ?? []
       const settings = new Map(entries.map((entry) => [entry.configName, entry.configValue]))
       for (const [setting, value] of Object.entries(topicSettings(spec, 1)))
@@ -155,8 +187,9 @@ const COUNT_SETTING = {
 } as const
 
 function wrongCount(topic: string, spec: TopicSpec, found: number, wanted: number): TopicProblem {
-  const remedy =
-    spec.partitions === 'one'
+  const remedy = isGrown(spec)
+    ? 'let “tributary topics create” add what is missing'
+    : spec.partitions === 'one'
       ? 'it must have exactly one: recreate the topic'
       : `set ${COUNT_SETTING[spec.partitions]}=${found} in every service, or recreate the topic with ${wanted}; a count never changes while data is in it`
   return {

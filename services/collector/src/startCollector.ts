@@ -219,6 +219,7 @@ async function followConfiguration(
     }
   }
   const feed = await createConfigurationFeed({
+    epoch: settings.LAYOUT_EPOCH,
     follow: (onRecord) =>
       followTopic(kafka, {
         topic: topicName(settings.TOPIC_PREFIX, topics.config),

@@ -153,6 +153,7 @@ async function followConfiguration(
 ): Promise<ProcessConfiguration<WorkspaceConfiguration>> {
   const { settings: set, logger, health } = service
   const feed = await createConfigurationFeed({
+    epoch: set.LAYOUT_EPOCH,
     follow: (onRecord) =>
       followTopic(kafka, {
         topic: topicName(set.TOPIC_PREFIX, topics.config),

@@ -172,6 +172,7 @@ async function followConfiguration(
   const { settings: set, logger, health } = service
   const hash = createIdentifierHasher(loadWorkspaceKey(set.WORKSPACE_KEY_FILE))
   const feed = await createConfigurationFeed({
+    epoch: set.LAYOUT_EPOCH,
     follow: (onRecord) =>
       followTopic(kafka, {
         topic: topicName(set.TOPIC_PREFIX, topics.config),

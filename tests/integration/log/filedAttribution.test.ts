@@ -1,6 +1,6 @@
 /** Blocked identifiers: the ledger's sum, the attribution of events and a person's list of events agree with the fold. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { audit, createAnchoredEvents } from '@tributary/clickhouse-log'
+import { audit, createAnchoredEvents, createPeople } from '@tributary/clickhouse-log'
 import {
   START_MS,
   createClickHouseLogStore,
@@ -182,4 +182,15 @@ describe('the list of a person’s events', () => {
       expect([...found].sort()).toEqual([...expected].sort())
     }
   })
+})
+
+test('what a fold of one person begins with: its events, under what they are filed, without what is blocked before that', async () => {
+  const people = createPeople(log.clickhouse)
+  expect(await people.expired()).toBe(0)
+  const found: string[] = []
+  for await (const lot of people.read({ ids: [home('e2')] }))
+    for (const row of lot)
+      if (row.kind === 'event')
+        found.push(`${row.event.messageId} ${row.event.identifiers.map(({ value }) => value).join()}`)
+  expect(found.sort()).toEqual(['m1 e2', 'm5 e2'])
 })

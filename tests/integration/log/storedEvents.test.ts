@@ -78,3 +78,17 @@ test('which events have a copy in a later epoch, and which have none', async () 
     [{ offset: 3, event: { messageId: 'm3', epoch: 2 } }],
   )
 })
+
+test('deleted rows that erase are found in order, and the value of an identifier by its id', async () => {
+  const stored = createStoredEvents(log.clickhouse, 1)
+  const found: unknown[] = []
+  for await (const lot of stored.erasures())
+    found.push(...lot.map(({ partition, offset, event }) => [partition, offset, event.messageId]))
+  expect(found).toEqual([[0, 4, 'm4']])
+  const [user, email] = eventOf().identifiers
+  const values = await stored.valuesOf([user!.id, email!.id, 'f'.repeat(32)])
+  expect(Object.fromEntries(values)).toEqual({
+    [user!.id]: 'u1',
+    [email!.id]: 'ada@example.com',
+  })
+})

@@ -24,17 +24,24 @@ export interface ProfileCheck extends ProfileComparison {
   readonly of: number
 }
 
-/** `limit`: about so many profiles, others in each run; undefined: all. */
+/** `limit`: about so many profiles, others in each run; undefined: all. Undefined, with the reason, when none can be. */
 export async function auditProfiles(
   context: Context,
   clickhouse: ClickHouse,
   flags: ConnectionFlags & { readonly address?: string },
   open: OpenDoor,
   limit: number | undefined,
-): Promise<ProfileCheck> {
+): Promise<ProfileCheck | undefined> {
   const target = kafkaTarget(context, flags)
   const store = serviceTarget(context, 'profile-store', flags.address)
   const people = createPeople(clickhouse)
+  const expired = await people.expired()
+  if (expired > 0) {
+    context.err(
+      `no profile is folded anew: ${counted(expired, 'event has', 'events have')} left the log by its retention, and profiles keep what they made of them`,
+    )
+    return undefined
+  }
   const kafka = createKafka(target.connection)
   const admin = await createAdmin(kafka)
   const of = await people.count()

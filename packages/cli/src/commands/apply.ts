@@ -15,6 +15,7 @@ import { configLog, loadRevisions } from '../configurationAccess.ts'
 import type { ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import { JobReader, type JobStatus } from '../jobs.ts'
+import { epochOfNext, refuseBehind } from '../layoutEpochs.ts'
 import type { KafkaDoor } from '../kafkaDoor.ts'
 import { wholeNumber, withClickhouse, withJson, withKafka, withSubstitutions } from '../options.ts'
 import { createPaint } from '../output/paint.ts'
@@ -40,6 +41,8 @@ interface WriteFlags extends ConnectionFlags {
   readonly timeout: number
   readonly message?: string
   readonly author?: string
+  /** A rollback: what is for a coming layout epoch may be taken back. */
+  readonly takesBack?: true
 }
 
 type ApplyFlags = WriteFlags & ProposalFlags
@@ -104,7 +107,7 @@ export function rollbackCommand(
           (each) => each.accepted && each.revision.revision === revision,
         )
         if (!earlier) throw new CommandError(`there is no revision ${revision}; see \`tributary history\``)
-        return write(context, door, { ...flags, message }, (held) =>
+        return write(context, door, { ...flags, message, takesBack: true }, (held) =>
           proposeDocuments(earlier.revision.documents, held),
         )
       })
@@ -121,7 +124,9 @@ async function write(
 ): Promise<ExitCode> {
   const paint = createPaint(context.colour)
   const revisions = await loadRevisions(door)
-  const held = heldRevision(revisions)
+  const held = heldRevision(revisions, door.epoch)
+  const last = heldRevision(revisions)
+  if (!flags.takesBack) refuseBehind(revisions, held, door.epoch)
   const proposal = propose(held)
   const { plan, documents } = proposal
   refuseRefused(plan)
@@ -132,7 +137,8 @@ async function write(
     : []
   const firstSends = await askFirstSends(context, proposal, before, audiences)
   refuseFirstSends(firstSends, flags.sendExisting)
-  if (plan.changes.length === 0) {
+  const layoutEpoch = flags.takesBack && last !== held ? undefined : await epochOfNext(door, plan, last)
+  if (plan.changes.length === 0 && last === held) {
     if (!flags.json) context.out(planText(plan, paint))
     const job =
       flags.wait && held
@@ -144,7 +150,8 @@ async function write(
       )
     return exitCodeOf(job)
   }
-  const revision = nextRevision(held?.revision, documents, {
+  const revision = nextRevision(last?.revision, documents, {
+    ...(layoutEpoch !== undefined && { layoutEpoch }),
     author: flags.author ?? context.user,
     message: flags.message ?? '',
     createdAtMs: context.now(),
@@ -154,7 +161,13 @@ async function write(
   if (!flags.json) {
     context.out(planText(plan, paint))
     if (firstSends.length > 0) context.out(firstSendsText(firstSends))
-    context.out(paint.green(`applied as revision ${revision.revision}`))
+    context.out(
+      paint.green(
+        layoutEpoch === undefined
+          ? `applied as revision ${revision.revision}`
+          : `applied as revision ${revision.revision}, for layout epoch ${layoutEpoch}: \`tributary rebuild\` carries it out`,
+      ),
+    )
   }
   const job = flags.wait ? await waitFor(context, door, outcome.offset, worksOf(plan), flags) : undefined
   if (flags.json)

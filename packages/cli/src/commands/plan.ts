@@ -7,6 +7,7 @@ import { askFirstSends, firstSendsText } from '../askFirstSends.ts'
 import { askIdentityPlan, type IdentityPlanFlags } from '../askIdentityPlan.ts'
 import { loadRevisions } from '../configurationAccess.ts'
 import type { ConnectionFlags } from '../connections.ts'
+import { refuseBehind } from '../layoutEpochs.ts'
 import type { Context, ExitCode } from '../context.ts'
 import { withDoor, type OpenDoor } from '../withDoor.ts'
 import { wholeNumber, withClickhouse, withJson, withKafka, withSubstitutions } from '../options.ts'
@@ -45,7 +46,9 @@ export function planCommand(
 
 async function plan(context: Context, dir: string, flags: Flags, open: OpenDoor): Promise<ExitCode> {
   return withDoor(context, flags, open, async (door) => {
-    const held = heldRevision(await loadRevisions(door))
+    const revisions = await loadRevisions(door)
+    const held = heldRevision(revisions, door.epoch)
+    refuseBehind(revisions, held, door.epoch)
     const proposal = proposeFiles(context, dir, held, flags)
     const identity = await askIdentityPlan(context, proposal, flags)
     const before = held?.revision.documents ?? []

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { documentsToYaml, fromRevisionDocument, heldRevision } from '@tributary/configuration'
-import { loadRevisions } from '../configurationAccess.ts'
+import { documentsToYaml, fromRevisionDocument } from '@tributary/configuration'
+import { revisionInForce } from '../configurationAccess.ts'
 import type { ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import { withKafka } from '../options.ts'
@@ -21,7 +21,7 @@ export function pullCommand(
     .argument('<dir>', 'an empty or new folder')
     .option('--force', 'write into a folder that is not empty')
     .action(async (dir: string, flags: ConnectionFlags & { readonly force?: true }) => {
-      const held = heldRevision(await withDoor(context, flags, open, loadRevisions))
+      const held = await withDoor(context, flags, open, revisionInForce)
       if (!held) throw new CommandError('there is no revision yet')
       const folder = resolve(context.cwd, dir)
       if (!flags.force && existsSync(folder) && readdirSync(folder).length > 0)

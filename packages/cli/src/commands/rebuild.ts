@@ -1,18 +1,24 @@
 import type { Command } from 'commander'
+import { heldRevision } from '@tributary/configuration'
 import { checkMigrations, connectClickHouse, createStoredEvents } from '@tributary/clickhouse-log'
 import { allTopics } from '@tributary/contracts'
 import { createAdmin, createKafka, createKafkaLog, createPlainProducer, createTopics } from '@tributary/kafka'
+import { createIdentifierHasher, phoneToE164 } from '@tributary/service-kit'
 import { readActiveEpoch } from '@tributary/stream-runtime'
 import { clickhouseTarget, kafkaTarget, type ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import { JobReader } from '../jobs.ts'
+import { loadRevisions } from '../configurationAccess.ts'
+import { workspaceKey } from '../workspaceKey.ts'
 import { wholeNumber, withClickhouse, withKafka } from '../options.ts'
 import { announceFacts } from '../rebuild/announceFacts.ts'
 import { copyEvents } from '../rebuild/copyEvents.ts'
 import { handOver } from '../rebuild/handOver.ts'
 import type { RebuildWorld } from '../rebuild/rebuildWorld.ts'
 import { nothingTold, tellPublished } from '../rebuild/tellPublished.ts'
+import { tellErasures } from '../rebuild/tellErasures.ts'
 import { waitForTasks } from '../rebuild/waitForTasks.ts'
+import { otherRules } from '../rebuild/otherRules.ts'
 import { saying } from '../saying.ts'
 import type { OpenDoor } from '../withDoor.ts'
 
@@ -60,12 +66,19 @@ async function runRebuild(context: Context, flags: Flags, open: OpenDoor): Promi
     })
     const to = target.epoch
     const from = epochLeft(await activeEpoch(kafka, target), to)
+    const revisions = await loadRevisions(door)
+    const stored = createStoredEvents(clickhouse, from)
     const world: RebuildWorld = {
       kafka,
       admin,
       producer,
       clickhouse,
-      stored: createStoredEvents(clickhouse, from),
+      stored,
+      rules: otherRules(revisions, heldRevision(revisions, to), to, {
+        hashIdentifier: () => createIdentifierHasher(workspaceKey(context)),
+        phone: phoneToE164,
+        stored,
+      }),
       target,
       from,
       to,
@@ -94,6 +107,8 @@ async function carryOut(
     minInSyncReplicas: target.minIsr,
   })
   world.say(`layout epoch ${from} → ${to}: ${created.length} topics created`)
+  if (world.rules.identified) world.say('the identity rules are others: every event is identified anew')
+  await tellErasures(world)
   const facts = await announceFacts(world)
   const copied = await copyEvents(world, rate)
   context.out(

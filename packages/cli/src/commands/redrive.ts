@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { createRedriveLog, type RedriveLog } from '@tributary/clickhouse-log'
 import type { WorkspaceConfiguration } from '@tributary/configuration'
-import { createIdentifierHasher, loadWorkspaceKey, phoneToE164 } from '@tributary/service-kit'
+import { createIdentifierHasher, phoneToE164 } from '@tributary/service-kit'
 import { digest, type ReadingPorts } from '@tributary/sources'
 import { workspaceInForce } from '../configurationAccess.ts'
-import { findFiles, kafkaTarget, readingSettings, type ConnectionFlags } from '../connections.ts'
+import { kafkaTarget, readingSettings, type ConnectionFlags } from '../connections.ts'
 import { CommandError, type Context, type ExitCode } from '../context.ts'
 import type { KafkaDoor } from '../kafkaDoor.ts'
 import { timeFlag, withClickhouse, withJson, withKafka } from '../options.ts'
@@ -20,6 +20,7 @@ import {
 import { redrive, type Redriven } from '../rejects/redrive.ts'
 import { withDoor, type OpenDoor } from '../withDoor.ts'
 import { withEventLog } from '../withEventLog.ts'
+import { workspaceKey } from '../workspaceKey.ts'
 
 interface Flags extends ConnectionFlags {
   readonly json?: true
@@ -128,16 +129,6 @@ async function* selected(
     if (!filter || matches(reject, { ...filter, messageIds: undefined })) yield reject
   }
   if (filter) yield* readRejects(door, filter)
-}
-
-function workspaceKey(context: Context): string {
-  try {
-    return loadWorkspaceKey(findFiles(context).workspaceKey)
-  } catch (error) {
-    throw new CommandError(
-      `identifiers cannot be told without the workspace's key: ${(error as Error).message}`,
-    )
-  }
 }
 
 /** Under another key the events would be filed under people who do not exist. */

@@ -11,6 +11,7 @@ function workspace(retention?: { events?: string; rejected?: string }) {
     author: 'ada',
     message: '',
     createdAt: undefined,
+    layoutEpoch: 0,
     documents: [
       toRevisionDocument(
         {

@@ -27,7 +27,7 @@ export function statusCommand(
         const reader = new JobReader(door)
         const revisions = await loadRevisions(door)
         await reader.read()
-        return { held: heldRevision(revisions), jobs: jobsOf(reader, revisions) }
+        return { held: heldRevision(revisions, door.epoch), jobs: jobsOf(reader, revisions) }
       })
       context.out(
         flags.json

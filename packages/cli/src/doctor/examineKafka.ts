@@ -110,7 +110,7 @@ async function examineConfiguration(door: KafkaDoor): Promise<KafkaExamination> 
   const records = []
   if (bounds)
     for await (const record of door.read(topics.config, 0, bounds.start, bounds.end)) records.push(record)
-  const held = heldRevision(readRevisions(records))
+  const held = heldRevision(readRevisions(records), door.epoch)
   if (!held)
     return {
       checks: [

@@ -3,11 +3,14 @@
  *
  *  C1. A copy keeps what identifies the event (source, message id, anchor, origin, received time, bytes) and names the
  *      place it was made of; the new epoch's tasks take out what comes twice, over the whole log.
+ *      Where the identity rules of the new epoch are others, it has the identifiers it has under them (otherRules.ts).
  *  C2. Events of one partition are sent in their order, a lot at a time, and the next lot when all in-sync replicas
  *      have the one before.
  *  C3. Where it stands is read from the log itself: it goes on a lot before the highest place that has a copy, below
  *      which everything was acknowledged (C2). So there is no position of its own to lose.
  *  C4. It is level when the log has every record of the old topic and every event has been sent.
+ *  C5. Erasures were told before (tellErasures.ts). What stood before a deleted row in its partition and was received no
+ *      earlier (two changes of one transaction) was erased with it: its copy says so by its time of receipt.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { partitionOf, placeTopic, topics } from '@tributary/contracts'
@@ -50,6 +53,7 @@ export async function copyEvents(
   const startMs = now()
   const pace = paced(now, rate)
   let [sent, saidMs, waitingFor] = [0, startMs, '']
+  const erased = await readErasures(world)
   const had = (await stored.copiedTo(world.to)).reduce((sum, { events }) => sum + events, 0)
   // Counting a large log takes a while: it is asked again only when all that was counted has been sent.
   let partitions = await stored.partitions()
@@ -60,7 +64,7 @@ export async function copyEvents(
       const first = next.get(partition) ?? 0
       if (first >= end) continue
       const lot = await stored.read({ partition, from: first, limit: LOT })
-      await send(world, partition, lot)
+      await send(world, partition, lot, erased)
       const sentTo = (lot.at(-1)?.offset ?? -1) + 1
       // A lot that is not full has all there was; records after its last are no events.
       next.set(partition, lot.length < LOT ? Math.max(end, sentTo) : sentTo)
@@ -102,22 +106,62 @@ async function standing({ stored, to }: RebuildWorld): Promise<Map<number, numbe
 }
 
 /** C1, C2. */
-async function send(world: RebuildWorld, partition: number, lot: readonly StoredEvent[]): Promise<void> {
+async function send(
+  world: RebuildWorld,
+  partition: number,
+  lot: readonly StoredEvent[],
+  erased: Erasures,
+): Promise<void> {
   if (lot.length === 0) return
   const { producer, from, to, target } = world
   const topic = nameIn(world, to, topics.events)
   const place = placeTopic(from, topics.events)
   await producer.send(
     lot.map(({ offset, event }) => {
-      const value = { ...event, epoch: to, copyOf: { topic: place, partition, offset } }
+      const identified = world.rules.identified?.(event) ?? event
+      const value = {
+        ...identified,
+        receivedTimeMs: receivedAsErased(erased, event, { partition, offset }),
+        epoch: to,
+        copyOf: { topic: place, partition, offset },
+      }
       return {
         topic,
-        partition: partitionOf(event.anchor, target.counts.identifier),
-        key: event.anchor,
+        partition: partitionOf(value.anchor, target.counts.identifier),
+        key: value.anchor,
         value: EventRecord.encode({ record: { $case: 'event', value } }).finish(),
       }
     }),
   )
+}
+
+/** "partition|anchor" → deleted rows of that anchor, in order. */
+type Erasures = ReadonlyMap<string, readonly { readonly offset: number; readonly untilMs: number }[]>
+
+/** C5. Of one row each: some 100 bytes for each deletion. */
+async function readErasures({ stored }: RebuildWorld): Promise<Erasures> {
+  const all = new Map<string, { offset: number; untilMs: number }[]>()
+  for await (const lot of stored.erasures())
+    for (const { partition, offset, appendedMs, event } of lot) {
+      const key = `${partition}|${event.anchor}`
+      // As erasureOf says it.
+      const row = { offset, untilMs: Math.min(event.receivedTimeMs, appendedMs) - 1 }
+      all.set(key, [...(all.get(key) ?? []), row])
+    }
+  return all
+}
+
+/** C5. */
+export function receivedAsErased(
+  erased: Erasures,
+  { anchor, receivedTimeMs }: { readonly anchor: string; readonly receivedTimeMs: number },
+  { partition, offset }: { readonly partition: number; readonly offset: number },
+): number {
+  if (erased.size === 0) return receivedTimeMs
+  const after = (erased.get(`${partition}|${anchor}`) ?? []).filter((row) => row.offset > offset)
+  return after.length === 0
+    ? receivedTimeMs
+    : Math.min(receivedTimeMs, Math.max(...after.map(({ untilMs }) => untilMs)))
 }
 
 /** C4: undefined when the log has all of the old topic; otherwise a sentence that says what is missing. */

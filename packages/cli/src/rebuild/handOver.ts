@@ -7,6 +7,7 @@
  *      after it.
  *  S3. Each step may be done again: the layout says the same, sessions are fenced anew, the last told row of a key
  *      counts, a second TAKE_OVER is only answered.
+ *  S4. What moved under other rules is told before a profile changes by it (tellMoves.ts).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { recordActiveEpoch } from '@tributary/clickhouse-log'
@@ -18,6 +19,7 @@ import { createKafkaLog, readTopic } from '@tributary/kafka'
 import { groupName } from '@tributary/stream-runtime'
 import { announceFacts } from './announceFacts.ts'
 import { type RebuildWorld, goOn, nameIn } from './rebuildWorld.ts'
+import { tellMoves } from './tellMoves.ts'
 import { type ToldPublished, numberIn, tellPublished } from './tellPublished.ts'
 
 const LOOK_EVERY_MS = 500
@@ -39,6 +41,8 @@ export async function handOver(world: RebuildWorld, told: ToldPublished): Promis
   await fence(world)
   await tellPublished(world, told)
   await announceFacts(world)
+  const moves = await tellMoves(world)
+  if (moves > 0) say(`${moves} identifiers belong to other profiles under the new rules`)
   const document = `rebuild/${to}`
   for (let partition = 0; partition < target.counts.profile; partition++) {
     goOn(world)

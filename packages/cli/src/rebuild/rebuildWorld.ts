@@ -2,6 +2,7 @@ import type { ClickHouse, StoredEvents } from '@tributary/clickhouse-log'
 import { type TopicSpec, topicName } from '@tributary/contracts'
 import type { Kafka, KafkaAdmin, PlainProducer } from '@tributary/kafka'
 import type { KafkaTarget } from '../connections.ts'
+import type { OtherRules } from './otherRules.ts'
 
 /** What the steps of a rebuild touch: two layout epochs of one installation. */
 export interface RebuildWorld {
@@ -14,6 +15,8 @@ export interface RebuildWorld {
   readonly target: KafkaTarget
   readonly from: number
   readonly to: number
+  /** What the identity rules of the new epoch make of what was read under others. */
+  readonly rules: OtherRules
   /** A line of progress, for people. */
   readonly say: (text: string) => void
   readonly now: () => number

@@ -31,6 +31,12 @@ export async function waitForTasks(world: TaskWorld, jobs: Pick<JobReader, 'read
   for (const stage of stages.slice(2)) await waitForStage(world, stage)
 }
 
+/** Until the fragment tasks have read what is in the events topic now. */
+export async function waitForFragments(world: TaskWorld): Promise<void> {
+  for (const stage of stages)
+    if (stage.task === 'fragment' && stage.topic === topics.events) await waitForStage(world, stage)
+}
+
 async function waitForStage(
   world: TaskWorld,
   { task, service, topic }: (typeof stages)[number],

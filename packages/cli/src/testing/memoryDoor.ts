@@ -8,6 +8,7 @@ export class MemoryDoor implements KafkaDoor {
   beforeAppend: (() => void) | undefined
   /** Does nothing but tell that it was asked. */
   closed = 0
+  epoch = 1
 
   constructor(topics: readonly TopicSpec[] = allTopics) {
     for (const topic of topics)

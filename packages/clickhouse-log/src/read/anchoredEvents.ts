@@ -41,13 +41,19 @@ export interface AnchoredEvents {
   }): Promise<AnchoredEvent[]>
 }
 
-interface Row {
+/** What of an event says whether it counts. */
+interface Copy {
   partition: number
   at: string
   source: string
+  message_id: string
+  anchor: string
+  all_ids: string[]
+}
+
+interface Row extends Copy {
   type: string
   name: string
-  message_id: string
   ms: string
   received_ms: string
   types: string[]
@@ -75,7 +81,8 @@ export function createAnchoredEvents(clickhouse: ClickHouse, epoch: number): Anc
     const carries = blocked.length === 0 ? '' : ' AND hasAny(identifier_ids, {anchors:Array(String)})'
     return clickhouse.query<Row>(
       `WITH found AS (
-        SELECT partition, \`offset\` AS at, source, type, name, message_id, toUnixTimestamp64Milli(time) AS ms,
+        SELECT partition, \`offset\` AS at, source, type, name, message_id, anchor, identifier_ids AS all_ids,
+          toUnixTimestamp64Milli(time) AS ms,
           toUnixTimestamp64Milli(received) AS received_ms, identifier_types AS types, identifier_values AS ids,
           base64Encode(if(payload = '', raw, payload)) AS body
         FROM ${events}
@@ -106,19 +113,45 @@ export function createAnchoredEvents(clickhouse: ClickHouse, epoch: number): Anc
     return found.map(({ id }) => id)
   }
 
-  /** A2: places of those whose message counts already. */
+  /** A2: places of those whose message counts elsewhere, as moved_events has it; only of those whose anchor is blocked. */
   async function copiesAmong(rows: readonly Row[], blocked: readonly string[]): Promise<string[]> {
-    if (blocked.length === 0 || rows.length === 0) return []
-    const found = await clickhouse.query<{ partition: number; at: string }>(
-      `SELECT partition, \`offset\` AS at FROM ${clickhouse.table('moved_events')}
-      WHERE topic = {topic:String} AND NOT counts AND has({messages:Array(String)}, message_id)`,
-      { topic, messages: rows.map(({ message_id }) => message_id) },
+    const isBlocked = new Set(blocked)
+    const moved = rows.filter(({ anchor }) => isBlocked.has(anchor))
+    if (moved.length === 0) return []
+    const found = await clickhouse.query<Copy>(
+      `SELECT partition, \`offset\` AS at, source, message_id, anchor, identifier_ids AS all_ids FROM ${events}
+      WHERE topic = {topic:String} AND record != 'control' AND has({messages:Array(String)}, message_id)`,
+      { topic, messages: [...new Set(moved.map(({ message_id }) => message_id))] },
     )
-    return found.map(({ partition, at }) => `${partition}/${at}`)
+    const skips = await skipsAmong(found)
+    const counting = new Map<string, Copy>()
+    for (const copy of found.filter(({ partition, at }) => !skips.has(`${partition}/${at}`))) {
+      const key = keyOf(copy)
+      const known = counting.get(key)
+      if (!known || comesBefore(copy, known)) counting.set(key, copy)
+    }
+    return moved
+      .filter((row) => {
+        const counts = counting.get(keyOf(row))
+        return counts?.partition !== row.partition || counts.at !== row.at
+      })
+      .map(({ partition, at }) => `${partition}/${at}`)
+
+    function keyOf({ source, message_id, all_ids }: Copy): string {
+      return [source, message_id, all_ids.find((id) => !isBlocked.has(id))].join('\0')
+    }
+    /** One that came by itself counts, else the first. */
+    function comesBefore(one: Copy, other: Copy): boolean {
+      const [own, others] = [isBlocked.has(one.anchor), isBlocked.has(other.anchor)]
+      if (own !== others) return !own
+      return one.partition === other.partition
+        ? Number(one.at) < Number(other.at)
+        : one.partition < other.partition
+    }
   }
 
   /** Places of those that were skipped; what was skipped as blocked is filed. */
-  async function skipsAmong(rows: readonly Row[]): Promise<Set<string>> {
+  async function skipsAmong(rows: readonly Copy[]): Promise<Set<string>> {
     const found = await clickhouse.query<{ event_partition: number; event_offset: string }>(
       `SELECT event_partition, event_offset FROM ${skipped}
       WHERE topic = {topic:String} AND has({partitions:Array(UInt32)}, partition)

@@ -29,6 +29,8 @@ export type PeopleAsked =
 export interface People {
   /** Profiles that were ever public. */
   count(): Promise<number>
+  /** Events that the workspace keeps no longer: profiles have them, and the log has not. */
+  expired(): Promise<number>
   read(asked: PeopleAsked): AsyncIterable<readonly PersonRow[]>
 }
 
@@ -55,6 +57,14 @@ export function createPeople(clickhouse: ClickHouse): People {
         `SELECT uniq(profile_id) AS profiles FROM ${table('profile_changes')}`,
       )
       return Number(row?.profiles ?? 0)
+    },
+    async expired() {
+      const [row] = await clickhouse.query<{ events: string }>(
+        `SELECT sum(events) AS events FROM ${table('removals')}
+        WHERE table_name = 'events' AND reason = 'expired' AND step = 'declared'
+          AND id NOT IN (SELECT id FROM ${table('removals')} WHERE step = 'withdrawn')`,
+      )
+      return Number(row?.events ?? 0)
     },
     async *read(asked) {
       const { part, parts, ids } = 'ids' in asked ? { part: 0, parts: 1, ...asked } : { ...asked, ids: [] }

@@ -59,6 +59,14 @@ export interface StoredEvents {
   copiedTo(epoch: number): Promise<CopiedPartition[]>
   /** E2: places of events that have no copy in the topic of another epoch, the first ones. */
   withoutCopyIn(epoch: number): Promise<{ partition: number; offset: number }[]>
+  /** Events that erase their person, in order, in lots. */
+  erasures(): AsyncIterable<readonly StoredErasure[]>
+  /** Normalised values of identifiers, by id; those that no event carries are left out. */
+  valuesOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>>
+}
+
+export interface StoredErasure extends StoredEvent {
+  readonly partition: number
 }
 
 /** At most so many missing places are named. */
@@ -95,12 +103,7 @@ export function createStoredEvents(clickhouse: ClickHouse, epoch: number): Store
     },
     async read({ partition, from, limit, filter = {} }) {
       const rows = await clickhouse.query<Row>(
-        `SELECT \`offset\` AS at, toUnixTimestamp64Milli(appended) AS appended_ms, source, type, name, message_id, message_id_generated, anchor,
-          identifier_types, identifier_ids, identifier_values, previous_type, previous_id, previous_value,
-          toUnixTimestamp64Milli(time) AS ms, toUnixTimestamp64Milli(original_time) AS original_ms,
-          toUnixTimestamp64Milli(sent_time) AS sent_ms, toUnixTimestamp64Milli(received) AS received_ms, time_flags,
-          base64Encode(raw) AS raw, base64Encode(payload) AS payload, origin, trusted, identity_rules, erases
-        FROM ${table}
+        `SELECT ${COLUMNS} FROM ${table}
         WHERE topic = {topic:String} AND partition = {partition:UInt32} AND \`offset\` >= {from:UInt64}
           AND record != 'control' AND ${filterSql(filter)}
         ORDER BY topic, partition, \`offset\` LIMIT {limit:UInt32}`,
@@ -147,6 +150,30 @@ export function createStoredEvents(clickhouse: ClickHouse, epoch: number): Store
       )
       return rows.map(({ partition, at }) => ({ partition, offset: Number(at) }))
     },
+    async *erasures() {
+      const rows = clickhouse.stream<Row & { partition: number }>(
+        `SELECT partition, ${COLUMNS} FROM ${table}
+        WHERE topic = {topic:String} AND erases ORDER BY partition, at`,
+        { topic },
+      )
+      for await (const lot of rows)
+        yield lot.map((row) => ({
+          partition: row.partition,
+          offset: Number(row.at),
+          appendedMs: Number(row.appended_ms),
+          event: eventOf(row, epoch),
+        }))
+    },
+    async valuesOf(ids) {
+      const rows = await clickhouse.query<{ id: string; value: string }>(
+        `SELECT pair.1 AS id, any(pair.2) AS value FROM (
+          SELECT arrayJoin(arrayZip(identifier_ids, identifier_values)) AS pair FROM ${table}
+          WHERE topic = {topic:String} AND hasAny(identifier_ids, {ids:Array(String)})
+        ) WHERE has({ids:Array(String)}, id) GROUP BY id`,
+        { topic, ids: [...ids] },
+      )
+      return new Map(rows.map(({ id, value }) => [id, value]))
+    },
   }
 }
 
@@ -168,6 +195,12 @@ function filterParams({ source, messageIds, sinceMs, untilMs }: EventFilter) {
     ...(untilMs !== undefined && { until: untilMs }),
   }
 }
+
+const COLUMNS = `\`offset\` AS at, toUnixTimestamp64Milli(appended) AS appended_ms, source, type, name, message_id, message_id_generated, anchor,
+  identifier_types, identifier_ids, identifier_values, previous_type, previous_id, previous_value,
+  toUnixTimestamp64Milli(time) AS ms, toUnixTimestamp64Milli(original_time) AS original_ms,
+  toUnixTimestamp64Milli(sent_time) AS sent_ms, toUnixTimestamp64Milli(received) AS received_ms, time_flags,
+  base64Encode(raw) AS raw, base64Encode(payload) AS payload, origin, trusted, identity_rules, erases`
 
 interface Row {
   at: string

@@ -94,6 +94,11 @@ function bodyOf(decoded: EvidenceRecord): Body | undefined {
         fact_time: erasure.receivedUntilMs,
       }
     }
+    case 'moved': {
+      const { moves } = said.value
+      const members = moves.map(({ type, identifierId }) => ({ type, id: identifierId }))
+      return { ...NOTHING, record: 'moved', ...membersOf(members) }
+    }
     case 'rules': {
       const rules = said.value
       return {

@@ -9,6 +9,7 @@ import {
   traceHeaders,
   versionOf,
 } from '@tributary/contracts'
+import type { Move } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import { Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import {
   type AssignmentChange,
@@ -66,6 +67,41 @@ export function publishResolution(
     const time = new Date(timeMs).toISOString()
     const record = { changeId, kind, chunk, chunks, time, moves, cause }
     sendIdentityChange(context, { ...record, ...(found && { shared: [...found] }) }, headers)
+  }
+}
+
+/**
+ * Tells of moves that were made in silence, those that are still so: a layout epoch that was built under other rules has
+ * taken over. `still`: the profile an identifier belongs to now.
+ */
+export function publishMoves(
+  context: StepContext,
+  moves: readonly Move[],
+  still: (identifierId: string) => string,
+  cause: Cause,
+  timeMs: number,
+): void {
+  const kept = moves.filter(({ identifierId, to }) => still(identifierId) === to)
+  // Who has its own profile left one; the others have joined somebody.
+  const isOwn = ({ identifierId, to }: Move): boolean => to.startsWith(`${identifierId}-`)
+  const chunks = [
+    ...[...slicesOf(kept.filter(isOwn), MAX_MOVES)].map((slice) => ({ kind: 'split' as const, slice })),
+    ...[
+      ...slicesOf(
+        kept.filter((each) => !isOwn(each)),
+        MAX_MOVES,
+      ),
+    ].map((slice) => ({
+      kind: 'merge' as const,
+      slice,
+    })),
+  ]
+  const changeId = versionOf(context.epoch, context.nextSeq(topics.identityChanges, 0))
+  const time = new Date(timeMs).toISOString()
+  for (const [chunk, { kind, slice }] of chunks.entries()) {
+    const told = slice.map(({ identifierId, type, from, to }) => ({ identifierId, type, from, to }))
+    const record = { changeId, kind, chunk, chunks: chunks.length, time, moves: told, cause }
+    sendIdentityChange(context, record, undefined)
   }
 }
 

@@ -351,3 +351,27 @@ test('over the task’s tables, in any batches, with restarts and changes of rul
     { numRuns: 100 },
   )
 })
+
+test('moves that were made in silence are told, those that are still so: merged into another profile, or split off to its own', () => {
+  const { driver, feed } = start()
+  feed(evidenceRecord(['u1', 'a1', 'e1'], 1_000))
+  const [u1, a1, a2, e1] = ['u1', 'a1', 'a2', 'e1'].map(idOf) as [string, string, string, string]
+  const moves = [
+    { identifierId: a1, type: 'anonymous_id', from: `${a1}-0`, to: `${u1}-0` },
+    // It has moved on since.
+    { identifierId: e1, type: 'email', from: `${e1}-0`, to: `${a2}-0` },
+    { identifierId: a2, type: 'anonymous_id', from: `${u1}-0`, to: `${a2}-0` },
+  ]
+  const value = EvidenceRecord.encode({ record: { $case: 'moved', value: { moves } } }).finish()
+  const sent = feed(value)
+  expect(assignmentsIn(sent)).toEqual([])
+  expect(
+    changesIn(sent).map(({ record }) => [record.kind, record.chunk, record.chunks, record.moves]),
+  ).toEqual([
+    ['split', 0, 2, [moves[2]]],
+    ['merge', 1, 2, [moves[0]]],
+  ])
+  // Nothing of it changes what the resolver knows.
+  expect(feed(evidenceRecord(['u1', 'a1', 'e1'], 1_000))).toEqual([])
+  expect(driver).toBeDefined()
+})

@@ -10,6 +10,7 @@
  *  V5. The erasure of a deleted row becomes facts here, since who belongs to the person is known in this order only.
  *  V6. How far a change of the rules is, is told on the jobs topic: when it begins, every so many identifiers, and when
  *      it is through. It is kept with the state, so whoever takes over tells on.
+ *  V7. A layout epoch that was built in silence under other rules tells what it moved when it has taken over.
  */
 import { topics, tracesOf } from '@tributary/contracts'
 import {
@@ -23,6 +24,8 @@ import {
   WALK_KEY,
   createIdentityResolver,
   erasureFacts,
+  profileOf,
+  profileText,
   rulesInForce,
 } from '@tributary/domain'
 import type { InputRecord, StepContext, Topology } from '@tributary/stream-runtime'
@@ -30,7 +33,7 @@ import { type SubmittedFact, announceFact, keepFact } from '../facts/announceFac
 import { erasureFrom, evidenceFrom, factFrom, rulesFrom } from '../evidenceMessages.ts'
 import { identityRows, resolverTables } from './identityTables.ts'
 import { announceBlock } from './announceBlock.ts'
-import { type Cause, publishResolution } from './publishResolution.ts'
+import { type Cause, publishMoves, publishResolution } from './publishResolution.ts'
 import { type WalkProgress, isWorthTelling, tellWalk } from './tellWalk.ts'
 
 /** 200 identifiers at the end of a batch: some tens of milliseconds, which live evidence can wait. */
@@ -99,6 +102,14 @@ function resolve(
   observer: ResolverObserver,
 ): void {
   const said = record.value ? EvidenceRecord.decode(record.value).record : undefined
+  if (said?.$case === 'moved') {
+    // V7
+    const rows = identityRows(context)
+    const cause = { evidenceId: `rules:${rulesInForce(rows).rules.hash}`, messageId: '', source: '' }
+    const still = (id: string): string => profileText(profileOf(id, rows.identifiers.get(id)))
+    publishMoves(context, said.value.moves, still, cause, record.timestampMs)
+    return
+  }
   const resolver = createIdentityResolver(identityRows(context), cache)
   const all =
     said?.$case === 'erasure' ? erase(context, resolver, said.value) : hear(resolver, said, record.offset)
@@ -151,7 +162,7 @@ interface Heard {
 
 function hear(
   resolver: IdentityResolver,
-  said: Exclude<EvidenceRecord['record'], { $case: 'erasure' }>,
+  said: Exclude<EvidenceRecord['record'], { $case: 'erasure' | 'moved' }>,
   offset: number,
 ): readonly Heard[] | undefined {
   switch (said?.$case) {

@@ -290,6 +290,60 @@ describe('a deleted row', () => {
     expect(parts(sent)).toEqual([`put m2 at ${identifierId('u1')}-1`])
   })
 
+  describe('in a new layout epoch, which is told of erasures before it is sent copies', () => {
+    const tell = (driver: ProcessorDriver, untilMs: number, generation = 1) => {
+      const definition = JSON.stringify([{ id: identifierId('u1'), type: 'user_id', generation, untilMs }])
+      const control = {
+        job: 0,
+        document: 'rebuild/2',
+        hash: '',
+        configOffset: 0,
+        step: ControlStep.CONTROL_STEP_ERASED,
+        partitions: 3,
+        definition,
+      }
+      const value = EventRecord.encode({ record: { $case: 'control', value: control } }).finish()
+      driver.record(topics.events, { value })
+    }
+    const copy = (event: Event): Event => ({
+      ...event,
+      copyOf: { topic: topics.events.name, partition: 0, offset: 0 },
+    })
+
+    test('what came to it since stays, the copies of what was erased are skipped, and nothing is awaited', () => {
+      const driver = create()
+      take(driver, visit('live', { receivedTimeMs: 9_000 }))
+      driver.endBatch()
+      tell(driver, 1_999)
+      expect(parts(driver.endBatch())).toEqual([
+        `removed at ${home('u1')} → ${identifierId('u1')}-1`,
+        `put at ${identifierId('u1')}-1`,
+      ])
+      erase(driver, 1, factOf('d1'), 1_999)
+      expect(driver.endBatch()).toEqual([])
+      take(driver, copy(visit('m1', { receivedTimeMs: 1_000 })))
+      take(driver, copy(deletion('d1', 2_000)))
+      take(driver, copy(visit('m2', { receivedTimeMs: 2_001 })))
+      expect(skips(driver.endBatch())).toEqual([2, 3].map((i) => `${SkipReason.SKIP_REASON_ERASED} at ${i}`))
+      expect(eventsOf(driver)).toBe(2)
+      expect(driver.table(fragmentRows).get(identifierId('u1'))?.afresh).toBeUndefined()
+    })
+
+    test('told again it changes nothing, and an erasure that is told after copies is one', () => {
+      const driver = create()
+      tell(driver, 1_999)
+      take(driver, copy(visit('m1', { receivedTimeMs: 2_500 })))
+      tell(driver, 1_999)
+      tell(driver, 3_000, 2)
+      driver.endBatch()
+      driver.restart()
+      expect(eventsOf(driver)).toBe(1)
+      erase(driver, 2, 'operator', 3_000)
+      driver.endBatch()
+      expect(eventsOf(driver)).toBeUndefined()
+    })
+  })
+
   test('read twice is a duplicate the second time, and forgets nothing more', () => {
     const driver = create()
     take(driver, deletion('d1', 2_000))

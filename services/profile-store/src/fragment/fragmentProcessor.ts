@@ -39,6 +39,7 @@ import { expireSeen, see } from './deduplication.ts'
 import { emptyRow, fragmentAdoption, fragmentRows } from './fragmentRows.ts'
 import { ChangedFragments } from './changedFragments.ts'
 import { digest, messageContent, messageKey, readEvent } from './readEvent.ts'
+import { noteCopy, takeErasures } from './toldErasures.ts'
 import {
   dropSome,
   forgetRefiled,
@@ -106,6 +107,7 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
 
   /** G4. */
   function foldOrReason(context: StepContext, event: Event, record: InputRecord): SkipReason | undefined {
+    if (event.copyOf) noteCopy(context)
     const [anchor] = event.identifiers
     if (!anchor) return SkipReason.SKIP_REASON_NO_IDENTIFIER
     const rows = context.table(fragmentRows)
@@ -120,6 +122,9 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
     })
     if (verdict === 'duplicate') return SkipReason.SKIP_REASON_DUPLICATE
     if (verdict === 'conflict') return SkipReason.SKIP_REASON_CONFLICT
+    // A rebuild tells erasures before it copies: nothing is awaited then.
+    if (event.erases && event.copyOf && (row.erasedUntilMs ?? -1) >= event.receivedTimeMs - 1)
+      return SkipReason.SKIP_REASON_ERASED
     if (event.erases) {
       const factId = erasureFactId(event, anchor.id, digest)
       rows.put(anchor.id, { ...row, identifierType: anchor.type, afresh: { factId } })
@@ -188,6 +193,10 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
       counts.controls++
       takeFiling(context, changed, control, record)
       dropping = undefined
+      return
+    } else if (control.step === ControlStep.CONTROL_STEP_ERASED) {
+      counts.controls++
+      takeErasures(context, changed, control)
       return
     } else if (control.step !== ControlStep.CONTROL_STEP_FILLED) return
     counts.controls++

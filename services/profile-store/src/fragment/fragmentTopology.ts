@@ -5,6 +5,7 @@ import { seenDayTable, seenTable } from './deduplication.ts'
 import { createFragmentProcessor, type FragmentCounts } from './fragmentProcessor.ts'
 import { fragmentAdoption, fragmentRows } from './fragmentRows.ts'
 import { filingRows, refiledRows, refiledToRows } from './refiling.ts'
+import { copiedRows } from './toldErasures.ts'
 
 export function fragmentTopology(sink: BatchSink<FragmentCounts>): Topology {
   return {
@@ -17,6 +18,7 @@ export function fragmentTopology(sink: BatchSink<FragmentCounts>): Topology {
       filingRows,
       refiledRows,
       refiledToRows,
+      copiedRows,
       fragmentAdoption.adopted,
       fragmentAdoption.highestJob,
       fragmentAdoption.aggregates,

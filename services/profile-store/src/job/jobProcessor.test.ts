@@ -33,6 +33,7 @@ const steps = {
   [ControlStep.CONTROL_STEP_REFILE]: 'refile',
   [ControlStep.CONTROL_STEP_UNSPECIFIED]: '',
   [ControlStep.CONTROL_STEP_TAKE_OVER]: 'take over',
+  [ControlStep.CONTROL_STEP_ERASED]: 'erased',
 }
 
 interface Said extends Control {
