@@ -1,5 +1,6 @@
 /** What is taken out of the log on purpose: the ledger balances before, between and after, and nothing else may go. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { readFileSync } from 'node:fs'
 import {
   type ClickHouse,
   type RetentionRules,
@@ -170,6 +171,22 @@ test('rows that are there again after a restore are found, and go again under th
   const report = await ask()
   expect(report.findings).toEqual([])
   expect(report.stored.expired).toBe(12)
+})
+
+test('the questions of docs/operating/ledger.md are answered: what went by which rule, and what a run did not end', async () => {
+  const page = readFileSync(new URL('../../../docs/operating/ledger.md', import.meta.url), 'utf8')
+  const [, sql = ''] = /```sql\n([^`]+)```/.exec(page) ?? []
+  const [went, unended] = sql
+    .split(';')
+    .map((question) => question.replaceAll(/FROM removals/g, `FROM ${log.clickhouse.table('removals')}`))
+  await ends(removeExpired(options(killedBefore(log.clickhouse, 1)), { events: rules.events! }))
+  expect(await log.clickhouse.query(unended!)).toMatchObject([{ at: '2026-03-01 12:00:00.000' }])
+  await removeExpired(options(), rules)
+  expect(await log.clickhouse.query(unended!)).toEqual([])
+  expect(await log.clickhouse.query(went!)).toMatchObject([
+    { rule: 'retention.events 1d', table_name: 'events', partition: 0, gone: '10' },
+    { rule: 'retention.rejected 1d', table_name: 'rejected', partition: 2, gone: '2' },
+  ])
 })
 
 test('two at the same time: each row has evidence once', async () => {
