@@ -118,3 +118,15 @@ function settings(manifests: readonly Manifest[]): string[] {
   )!
   return Object.entries(map.data!).map(([name, value]) => `${name}=${value}`)
 }
+
+test('the commands of Jobs and CronJobs are those of the program', async () => {
+  const manifests = await overlay('small')
+  const commands = manifests
+    .filter(({ kind }) => kind === 'Job' || kind === 'CronJob')
+    .map((manifest) => podTemplate(manifest)!.spec.containers[0]!.command!)
+  const page = textOf('docs/reference/cli.md')
+  expect(commands.length).toBeGreaterThan(5)
+  expect(
+    commands.filter(([program, name]) => program !== 'tributary' || !page.includes(`\`tributary ${name}`)),
+  ).toEqual([])
+})
