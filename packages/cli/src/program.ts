@@ -17,6 +17,7 @@ import { rebuildCommand } from './commands/rebuild.ts'
 import { rejectsCommand } from './commands/rejects.ts'
 import { replayCommand } from './commands/replay.ts'
 import { retentionCommand } from './commands/retention.ts'
+import { sizingCommand } from './commands/sizing.ts'
 import { schemaCommand } from './commands/schema.ts'
 import { statusCommand } from './commands/status.ts'
 import { tailCommand } from './commands/tail.ts'
@@ -64,6 +65,7 @@ export function createProgram(context: Context, done: (code: ExitCode) => void, 
     erasuresCommand,
     rebuildCommand,
     doctorCommand,
+    sizingCommand,
   ]
   for (const add of commands) add(program, context, done, open)
   return program
