@@ -11,6 +11,7 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { takeBytes } from '@tributary/contracts'
 import type { StateStore, StateStores, StoreName, StoreWrite } from '@tributary/stream-runtime'
 import { type Database, open } from 'lmdb'
 import { checkDataFile } from './checkDataFile.ts'
@@ -103,7 +104,7 @@ function storeOver(
   }
 
   return {
-    get: (key) => guarded(() => rows.getBinary(key)),
+    get: (key) => guarded(() => copied(rows.getBinaryFast(key))),
     *range(from, to, limit) {
       const range = rows.getRange({
         start: from,
@@ -131,6 +132,15 @@ function storeOver(
       await closeGuard(path)
     },
   }
+}
+
+/** LMDB lends the bytes until the next read. */
+function copied(lent: Buffer | undefined): Buffer | undefined {
+  if (!lent) return undefined
+  const { length } = lent
+  const bytes = takeBytes(length)
+  lent.copy(bytes, 0, 0, length)
+  return bytes
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
