@@ -104,7 +104,10 @@ export function isOrderIndifferent(rows: IdentityRows, view: IdentityView, seen:
 }
 
 /** The rows of the members with what this evidence teaches; undefined when somebody's standing has to be judged. */
-function standingsAfter(view: IdentityView, seen: EvidenceRow): Map<string, IdentifierRow> | undefined {
+export function standingsAfter(
+  view: IdentityView,
+  seen: EvidenceRow,
+): Map<string, IdentifierRow> | undefined {
   const left = view.remaining(seen)
   const isLeft = new Set(left.map((each) => each.id))
   const updated = new Map<string, IdentifierRow>()

@@ -6,8 +6,8 @@
  *  S2. What an input can change lies in the components of what it names, and of the neighbours of whatever changed
  *      its standing by it. Only those are resolved again.
  *  S3. Everyone has one profile: an identifier that does not link has its own.
- *  S4. New evidence is resolved by itself where that gives the same (appendEvidence.ts); everything else walks through
- *      the components it touches.
+ *  S4. New evidence is resolved by itself where that gives the same (appendEvidence.ts), evidence that comes late from
+ *      the clusters around it (resolveNearby.ts); everything else walks through the components it touches.
  */
 import { appendEvidence, isOrderIndifferent } from './appendEvidence.ts'
 import { type Evidence, MAX_EVIDENCE_MEMBERS, joinSightings } from './evidence.ts'
@@ -23,6 +23,7 @@ import {
 } from './identityState.ts'
 import { type RulesCache, rulesInForce, viewIdentity } from './identityView.ts'
 import { type BlockSaid, type Resolution, nothing, resolveAffected } from './resolveAffected.ts'
+import { resolveNearby } from './resolveNearby.ts'
 import { type ResolverRules } from './resolverRules.ts'
 
 export interface IdentityResolver {
@@ -131,8 +132,11 @@ export function createIdentityResolver(rows: IdentityRows, cache: RulesCache = {
       // S4
       const view = viewIdentity(rows, cache)
       if (known && !remembered && isOrderIndifferent(rows, view, { ...joined, retracted })) return nothing()
-      const appended = known || retracted ? undefined : appendEvidence(rows, view, { ...joined, retracted })
+      const row = { ...joined, retracted }
+      const appended = known || retracted ? undefined : appendEvidence(rows, view, row)
       if (appended) return appended
+      const nearby = remembered || retracted ? undefined : resolveNearby(rows, view, row, known)
+      if (nearby) return nearby
       // More evidence never makes a shared identifier less so: those need no second look.
       const recheck = seen.members.filter((each) => rows.identifiers.get(each.id)?.standing !== 'shared')
       return resolve(

@@ -1,25 +1,11 @@
 import { type AssignmentChange, type Placement, assignmentChanges } from './assignmentChanges.ts'
 import { declared } from './fact.ts'
-import { groupBy } from './groupBy.ts'
-import {
-  type IdentifierRow,
-  type IdentityRows,
-  type ProfileName,
-  indexKey,
-  indexed,
-  profileOf,
-  profileText,
-  sameProfile,
-} from './identityState.ts'
+import { type IdentityRows, type ProfileName, profileOf, profileText, sameProfile } from './identityState.ts'
 import { type IdentityView } from './identityView.ts'
 import { keepClusters } from './keepClusters.ts'
+import { keepConflicts } from './keepConflicts.ts'
 import { keepIdentifier } from './keepIdentifier.ts'
-import {
-  type Component,
-  type Conflict,
-  type ResolvedComponent,
-  resolveComponent,
-} from './resolveComponent.ts'
+import { type Component, type ResolvedComponent, resolveComponent } from './resolveComponent.ts'
 import { toTheEnd } from './toTheEnd.ts'
 
 /** An identifier that has just been found to be shared, and what that took apart. */
@@ -84,21 +70,19 @@ export function resolveAffected(
   const assignments = assignmentChanges(placements)
 
   const sent = new Map(assignments.map((each) => [each.identifierId, each]))
-  const conflicts = groupBy(resolved.conflicts, (each) => each.link.a.id)
-  let [newConflicts, endedConflicts] = [0, 0]
-  for (const { identifierId } of placements) {
-    const row = view.row(identifierId)!
-    const own = conflicts.get(identifierId) ?? []
-    const { pairs, added, ended } = keepConflicts(rows, identifierId, row, own)
-    newConflicts += added
-    endedConflicts += ended
-    keepRow(rows, view, identifierId, row, pairs, sent.get(identifierId))
-  }
+  const kept = keepConflicts(
+    rows,
+    view,
+    placements.map((each) => each.identifierId),
+    resolved.conflicts,
+  )
+  for (const { identifierId } of placements)
+    keepRow(rows, view, identifierId, kept.pairsOf(identifierId), sent.get(identifierId))
   // Whoever joins nobody, before and now, is not among them; what has been found out about it is kept all the same, or
   // each of its neighbours would look through its evidence again until the walk comes to it.
   for (const identifierId of view.judgedAnew())
     if (!affected.has(identifierId) && view.standing(identifierId) !== 'linked')
-      keepRow(rows, view, identifierId, view.row(identifierId)!, 0, undefined)
+      keepRow(rows, view, identifierId, 0, undefined)
   keepClusters(rows, placements, resolved.clusters)
   return {
     assignments,
@@ -107,8 +91,8 @@ export function resolveAffected(
       .sort()
       .map((id) => ({ identifierId: id, type: view.row(id)!.type, joined: partsOf(id, placements) })),
     said: [],
-    newConflicts,
-    endedConflicts,
+    newConflicts: kept.added,
+    endedConflicts: kept.ended,
     largestComponent: component.members.length,
     recomputed: true,
   }
@@ -177,35 +161,14 @@ export function placementsOf(
   })
 }
 
-function keepConflicts(
-  rows: IdentityRows,
-  identifierId: string,
-  row: IdentifierRow,
-  now: readonly Conflict[],
-): { pairs: number; added: number; ended: number } {
-  const others = new Map(now.map((each) => [each.link.b.id, each]))
-  const known = new Set(row.conflicts === 0 ? [] : indexed(rows.conflicts, identifierId))
-  let [added, ended] = [0, 0]
-  for (const other of known) {
-    if (others.has(other)) continue
-    rows.conflicts.delete(indexKey(identifierId, other))
-    ended++
-  }
-  for (const [other, conflict] of others) {
-    if (!known.has(other)) added++
-    rows.conflicts.put(indexKey(identifierId, other), conflict)
-  }
-  return { pairs: others.size, added, ended }
-}
-
 function keepRow(
   rows: IdentityRows,
   view: IdentityView,
   identifierId: string,
-  row: IdentifierRow,
   conflicts: number,
   sent: AssignmentChange | undefined,
 ): void {
+  const row = view.row(identifierId)!
   const learned = view.learned(identifierId)
   keepIdentifier(rows, identifierId, row, {
     ...row,

@@ -12,7 +12,15 @@
 import { compareText } from './compareText.ts'
 import { type EvidenceMember } from './evidence.ts'
 import { groupBy } from './groupBy.ts'
-import { type Link, type LinkPlace, type LinkedSet, compareLinks, placeOf, starsOf } from './link.ts'
+import {
+  type Link,
+  type LinkPlace,
+  type LinkedSet,
+  compareLinks,
+  laterPlace,
+  placeOf,
+  starsOf,
+} from './link.ts'
 import { type ReadyRules } from './resolverRules.ts'
 import { type TypeCounts, type Unions, createUnions } from './unions.ts'
 
@@ -31,6 +39,11 @@ export interface Component {
   readonly sets: readonly LinkedSet[]
   readonly joins: readonly FactPair[]
   readonly separations: readonly FactPair[]
+  /**
+   * Whether it is a part of a component, of whole clusters: the sets may name others then. Links to them have been
+   * refused, and are no conflicts of this part; but clusters know of them.
+   */
+  readonly isOpen?: true
 }
 
 export type Refusal =
@@ -85,32 +98,44 @@ export function resolveComponent(component: Component, rules: ReadyRules): Resol
   // R4, R2, R3
   const contested = rules.owner === 'nobody' ? contestedOf(component, unions.find, rules) : new Set<string>()
   const evidence = component.sets.filter((each) => each.class !== 'join')
-  for (const link of [...starsOf(evidence, contested, rules)].sort((a, b) => compareLinks(a, b, rules)))
+  const stars = starsOf(evidence, contested, rules)
+  const isWithin = ({ a, b }: Link): boolean => members.has(a.id) && members.has(b.id)
+  const within = component.isOpen ? stars.filter(isWithin) : [...stars]
+  for (const link of within.sort((a, b) => compareLinks(a, b, rules)))
     consider(link, (a, b) => unions.separated(a, b) ?? unions.overLimit(a, b))
 
-  return { clusters: clustersOf(component, unions, links, conflicts, rules), links, conflicts, contested }
+  const leaving = component.isOpen ? stars.filter((link) => !isWithin(link)) : []
+  const refused = [...conflicts.map(({ link }) => link), ...leaving]
+  const clusters = clustersOf(component, members, unions, links, refused, rules)
+  return { clusters, links, conflicts, contested }
 }
 
-/** Links and conflicts come in the order in which they were considered. */
+/** Links accepted come in the order in which they were considered. */
 function clustersOf(
   component: Component,
+  members: ReadonlyMap<string, EvidenceMember>,
   unions: Unions,
   links: readonly Link[],
-  conflicts: readonly Conflict[],
+  refused: readonly Link[],
   rules: ReadyRules,
 ): readonly Cluster[] {
   const lastAccepted = new Map<string, LinkPlace>()
   const lastConflict = new Map<string, LinkPlace>()
   for (const link of links) if (link.class !== 'join') lastAccepted.set(unions.find(link.a.id), placeOf(link))
-  for (const { link } of conflicts)
-    for (const end of [link.a, link.b]) lastConflict.set(unions.find(end.id), placeOf(link))
+  for (const link of refused)
+    for (const end of [link.a, link.b]) {
+      if (!members.has(end.id)) continue
+      const root = unions.find(end.id)
+      const latest = laterPlace(lastConflict.get(root), placeOf(link), rules)
+      if (latest) lastConflict.set(root, latest)
+    }
   const separated = new Set(component.separations.flatMap((each) => [each.a, each.b]))
-  return [...groupBy(component.members, (each) => unions.find(each.id))].map(([root, members]) => ({
-    members: members.sort(rules.compare),
+  return [...groupBy(component.members, (each) => unions.find(each.id))].map(([root, group]) => ({
+    members: group.sort(rules.compare),
     counts: unions.countsOf(root),
     lastAccepted: lastAccepted.get(root),
     lastConflict: lastConflict.get(root),
-    separated: members.some((each) => separated.has(each.id)),
+    separated: group.some((each) => separated.has(each.id)),
   }))
 }
 

@@ -140,3 +140,37 @@ export const arbitraryStream: fc.Arbitrary<Program> = fc
       return { rules, inputs }
     }),
   )
+
+/**
+ * Evidence at any time, of users with addresses and devices that several of them have: most of it is refused, in long chains,
+ * and what comes late changes who holds what, and that who holds something else.
+ */
+export const arbitraryLateStream: fc.Arbitrary<Program> = fc.record({
+  rules: fc.integer({ min: 1, max: 3 }).map((weak) => ({
+    types: scenarioRules.types.map((each) => ({
+      ...each,
+      ...(each.strong ? { maxPerProfile: 1 } : { maxPerProfile: weak, sharedAfter: 0 }),
+    })),
+    owner: 'first' as const,
+    blocked: [],
+    hash: `weak ${weak}`,
+  })),
+  inputs: fc.array(
+    fc
+      .record({
+        at: fc.integer({ min: 0, max: 9 }),
+        beside: fc.constantFrom(0, 0, 1, 1, 2),
+        weak: fc.subarray(['e', 'a'], { minLength: 1 }),
+        user: fc.constantFrom('u', 'u', 'u', 'p'),
+        // Mostly so that who has one address has no room for the next, which falls to the next user.
+        late: fc.option(time, { freq: 3 }),
+        class: fc.constantFrom('co-occurrence' as const, 'co-occurrence' as const, 'identify' as const),
+      })
+      .map(({ at, beside, weak, user, late, ...rest }): ResolverInput => {
+        const together = [`${user}${at + beside}`, ...weak.map((letter) => `${letter}${at}`)]
+        const seen = evidence(together, late ?? 20 - 2 * at - beside, { class: rest.class })
+        return { kind: 'evidence', evidence: seen }
+      }),
+    { minLength: 10, maxLength: 40 },
+  ),
+})
