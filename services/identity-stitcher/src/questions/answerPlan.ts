@@ -6,7 +6,6 @@
  *      pages of the store from being used again.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { profileIdOf } from '@tributary/contracts'
 import type {
   PlanRulesResponse,
   PlannedChange,
@@ -17,13 +16,13 @@ import type {
 import {
   type PlannedKind,
   type PlannedMove,
-  type ProfileName,
   type ReadIdentityRows,
   type ResolverRules,
   type RulesPlan,
   type SizedProfile,
   WALK_KEY,
   planRules,
+  profileText,
   summarise,
 } from '@tributary/domain'
 import { estimatedTotal } from '../resolver/idShare.ts'
@@ -101,8 +100,8 @@ function planMessage(plan: RulesPlan, walking: boolean): RulesPlanMessage {
 
 function moveMessage(move: PlannedMove): PlannedMoveMessage {
   return {
-    fromProfile: textOf(move.from),
-    intoProfile: textOf(move.into),
+    fromProfile: profileText(move.from),
+    intoProfile: profileText(move.into),
     identifiers: move.identifiers,
     members: move.members.map(memberMessage),
     why: move.because ? summarise(move.because, byId) : '',
@@ -111,9 +110,5 @@ function moveMessage(move: PlannedMove): PlannedMoveMessage {
 }
 
 function sizedMessage(profile: SizedProfile | undefined): SizedProfileMessage | undefined {
-  return profile && { profileId: textOf(profile.name), identifiers: profile.identifiers }
-}
-
-function textOf({ identifierId, generation }: ProfileName): string {
-  return profileIdOf(identifierId, generation)
+  return profile && { profileId: profileText(profile.name), identifiers: profile.identifiers }
 }

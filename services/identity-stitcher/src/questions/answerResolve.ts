@@ -1,4 +1,3 @@
-import { profileIdOf } from '@tributary/contracts'
 import type {
   Resolution,
   ResolvedMember,
@@ -9,6 +8,7 @@ import {
   type ReadIdentityRows,
   indexed,
   profileOf,
+  profileText,
 } from '@tributary/domain'
 import type { Asked } from './readRef.ts'
 
@@ -33,13 +33,18 @@ export function answerResolve(
       blocked: standing === 'blocked',
     }
     if (generation !== undefined && generation < (row?.generation ?? 0))
-      return { ...common, profileId: profileIdOf(member.id, generation), members: [], erased: true }
+      return {
+        ...common,
+        profileId: profileText({ identifierId: member.id, generation }),
+        members: [],
+        erased: true,
+      }
     const profile = profileOf(member.id, row)
     const members = membersOf(rows, view, profile, Math.min(left, MAX_MEMBERS))
     left -= members.length
     return {
       ...common,
-      profileId: profileIdOf(profile.identifierId, profile.generation),
+      profileId: profileText(profile),
       // Who has never had company has no row in the index.
       members: members.length > 0 || left === 0 ? members : [memberFrom(member.type, member.id)],
       erased: false,

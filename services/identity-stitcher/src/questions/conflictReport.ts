@@ -1,4 +1,3 @@
-import { profileIdOf } from '@tributary/contracts'
 import type {
   ConflictReport,
   ResolvedMember,
@@ -11,6 +10,7 @@ import {
   type ReadIdentityRows,
   describeStep,
   profileOf,
+  profileText,
 } from '@tributary/domain'
 
 /** Who nobody has named is called by the beginning of its id: values are not stored. */
@@ -27,10 +27,7 @@ export function conflictReport(
   nameOf: NameOf = byId,
 ): ConflictReport {
   const { link, refusal } = conflict
-  const profileId = ({ id }: EvidenceMember): string => {
-    const name = profileOf(id, view.row(id))
-    return profileIdOf(name.identifierId, name.generation)
-  }
+  const profileId = ({ id }: EvidenceMember): string => profileText(profileOf(id, view.row(id)))
   const because =
     link.because.kind === 'evidence' ? view.evidence(link.because.id) : rows.facts.get(link.because.id)
   const separation = refusal.reason === 'separated' ? rows.facts.get(refusal.factId) : undefined

@@ -4,7 +4,6 @@ import {
   cloudEventHeaders,
   cloudEventId,
   encodeMessage,
-  profileIdOf,
   topics,
   traceHeaders,
   versionOf,
@@ -14,8 +13,8 @@ import { Assignment, ChangeKind } from '@tributary/contracts/generated/tributary
 import {
   type AssignmentChange,
   type AssignmentKind,
-  type ProfileName,
   type Resolution,
+  profileText,
   sameProfile,
 } from '@tributary/domain'
 import type { StepContext } from '@tributary/stream-runtime'
@@ -114,13 +113,13 @@ function sendAssignment(
   const value = encodeMessage(Assignment, {
     identifierId: change.identifierId,
     type: change.type,
-    profileId: textOf(change.into),
+    profileId: profileText(change.into),
     generation: change.generation,
     change: {
       id: changeId,
       kind: kinds[change.kind],
-      from: textOf(change.from),
-      into: textOf(change.into),
+      from: profileText(change.from),
+      into: profileText(change.into),
       cause: cause.evidenceId,
     },
     ...(until >= 0 && { erasedUntilMs: until }),
@@ -162,8 +161,8 @@ function* chunksOf(
         moves: slice.map((each) => ({
           identifierId: each.identifierId,
           type: each.type,
-          from: textOf(each.from),
-          to: textOf(each.into),
+          from: profileText(each.from),
+          to: profileText(each.into),
         })),
       }
   }
@@ -171,8 +170,4 @@ function* chunksOf(
 
 function* slicesOf<T>(all: readonly T[], size: number): Iterable<readonly T[]> {
   for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size)
-}
-
-function textOf(name: ProfileName): string {
-  return profileIdOf(name.identifierId, name.generation)
 }
