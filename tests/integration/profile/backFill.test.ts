@@ -1,8 +1,16 @@
-/** A trait that comes after the events, on the real Kafka and ClickHouse: as if it had always been there. */
-import { readFileSync } from 'node:fs'
+/** Traits and audiences that come after the events, on the real Kafka and ClickHouse: as if they had always been there. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { type ProfileChangeRecord, type ProfileRecord, profileIdOf, topics } from '@tributary/contracts'
+import {
+  type AudienceChangeRecord,
+  type ProfileChangeRecord,
+  type ProfileRecord,
+  profileIdOf,
+  topics,
+} from '@tributary/contracts'
 import { type Event, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { type Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { JobRecord, JobState } from '@tributary/contracts/generated/tributary/job/v1/control'
@@ -41,10 +49,29 @@ const traits = (prefix: string) =>
     })),
   )
 
+/** Meant the same under both names, and kept apart: equal conditions would share what was counted. */
+const audiences = (prefix: string, filter: object) =>
+  Object.entries({
+    buyers: { event: 'Order Completed', filter, count: { gte: 1 } },
+    lately: { event: 'Order Completed', filter, sum: { path: 'properties.total', gt: 0.5 }, within: '36h' },
+    again: {
+      sequence: {
+        steps: [
+          { event: 'Order Completed', filter },
+          { event: 'Order Completed', filter },
+        ],
+      },
+    },
+    never_looked: { all: [{ audience: `${prefix}_buyers` }, { not: { event: 'Viewed', filter } }] },
+  }).map(([name, where]) => ({ kind: 'Audience', id: `${prefix}_${name}`, where }))
+
+const always = [...traits('always'), ...audiences('always', {})]
+const late = [...traits('late'), ...audiences('late', { 'properties.total': { exists: true } })]
+
 beforeAll(async () => {
   installation = await openProfileInstallation()
   await installation.apply([
-    ...traits('always'),
+    ...always,
     { kind: 'Trait', id: 'changing', count: { event: 'Viewed' } } as never,
   ])
   store = await installation.start()
@@ -119,6 +146,48 @@ async function folded(): Promise<number> {
   return partitions.reduce((sum, { events }) => sum + events, 0)
 }
 
+/** Of each audience and profile, in order. */
+async function audiencesTold(): Promise<Map<string, AudienceChangeRecord[]>> {
+  const told = new Map<string, AudienceChangeRecord[]>()
+  for (const { value } of await installation.read(topics.audienceChanges)) {
+    const change = JSON.parse(value!.toString()) as AudienceChangeRecord
+    const key = `${change.audience} ${change.profileId}`
+    told.set(key, [...(told.get(key) ?? []), change])
+  }
+  return told
+}
+
+interface Planned {
+  readonly audience: string
+  readonly members?: number
+  readonly enter?: { readonly count: number; readonly samples: readonly string[] }
+}
+
+const command = join(import.meta.dirname, '../../../packages/cli/src/main.ts')
+
+/** Who would enter and leave by these documents, as `tributary plan` says. */
+async function planned(documents: readonly object[]): Promise<Planned[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'plan-'))
+  const workspace = { kind: 'Workspace', id: 'shop', schema: 'tributary/v1', timeZone: 'UTC' }
+  // JSON is YAML.
+  writeFileSync(
+    join(folder, 'shop.yaml'),
+    [workspace, ...documents].map((each) => JSON.stringify(each)).join('\n---\n'),
+  )
+  const { settings } = installation
+  const out = await new Promise<string>((resolve, reject) => {
+    execFile(
+      process.execPath,
+      ['--conditions=tributary-source', command, 'plan', folder, '--json'],
+      { env: { PATH: process.env['PATH'], ...settings }, maxBuffer: 16_000_000 },
+      (error, stdout, stderr) =>
+        // 2: something would change.
+        error && error.code !== 2 ? reject(new Error(stderr, { cause: error })) : resolve(stdout),
+    )
+  }).finally(() => rmSync(folder, { recursive: true }))
+  return (JSON.parse(out) as { audiences: Planned[] }).audiences
+}
+
 /** What compaction leaves of the profiles topic; without those that were merged. */
 async function stateOfTopic(): Promise<Map<string, ProfileRecord>> {
   const profiles = new Map<string, ProfileRecord>()
@@ -143,14 +212,23 @@ test('added and changed while events flow, killed again and again: equal to one 
     first.slice(0, 30).map((event) => ({ ...event, raw: Buffer.from('{"properties":{"total":1000}}') })),
   )
   await installation.send(some(600, busy))
-  await installation.assign([merge('p1', 'p2')])
   await waitForValue('the first orders', folded, (events) => events === next, { timeoutMs: 60_000 })
 
-  await installation.apply([
-    ...traits('always'),
-    ...traits('late'),
-    { kind: 'Trait', id: 'changing', sum: { event: 'Order Completed', path: 'properties.total' } } as never,
-  ])
+  const changing = {
+    kind: 'Trait',
+    id: 'changing',
+    sum: { event: 'Order Completed', path: 'properties.total' },
+  }
+  const buyers = people.filter((_, i) => i % 5 > 0).length
+  await waitForValue(
+    'the plan to have seen everybody in the log',
+    async () =>
+      (await planned([...always, ...late, changing])).find(({ audience }) => audience === 'late_buyers'),
+    (plan) => plan?.enter?.count === buyers && plan.members === buyers && plan.enter.samples.length === 20,
+    { timeoutMs: 60_000 },
+  )
+  await installation.assign([merge('p1', 'p2')])
+  await installation.apply([...always, ...late, changing])
   const enough = new AbortController()
   const flow = (async () => {
     while (!enough.signal.aborted) {
@@ -180,6 +258,29 @@ test('added and changed while events flow, killed again and again: equal to one 
 
   const profiles = await stateOfTopic()
   expect(profiles.size).toBe(2_098)
+  const told = await audiencesTold()
+  const idle = new Set(
+    people.slice(20).map((person) => profileIdOf(installation.hash('user_id', 1, person), 0)),
+  )
+  const sizes = new Map<string, number>()
+  for (const [profileId, { audiences: shown }] of profiles)
+    for (const { id } of audiences('late', {})) {
+      const changes = told.get(`${id} ${profileId}`) ?? []
+      const wanted = shown[id.replace('late', 'always')] !== undefined
+      expect([profileId, id, shown[id] !== undefined]).toEqual([profileId, id, wanted])
+      // Entered and left by turns: nobody is announced twice, and whoever is a member was announced.
+      expect(changes.map(({ change }) => change)).toEqual(
+        changes.map((_, i) => (i % 2 === 0 ? 'entered' : 'left')),
+      )
+      expect(changes.length % 2).toBe(wanted ? 1 : 0)
+      // To whom nothing happened since enters because of the definition.
+      const reasons = idle.has(profileId) ? changes.map(({ reason }) => reason) : []
+      expect(reasons.filter((reason) => reason !== 'definition')).toEqual([])
+      if (wanted) sizes.set(id, (sizes.get(id) ?? 0) + 1)
+    }
+  expect(sizes.get('late_buyers')).toBeGreaterThan(1_600)
+  expect(Math.min(...sizes.values())).toBeGreaterThan(10)
+  expect(sizes.size).toBe(4)
   let compared = 0
   for (const { computed } of profiles.values()) {
     for (const kind of kinds)
