@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check rules format generate baseline build up down bench identity-report conformance conformance-debezium audit rebuild-check chaos simulate simulate-mutants image manifests cluster-check
+.PHONY: help setup demo test check rules format generate baseline build up down bench identity-report conformance conformance-debezium audit rebuild-check deliveries-check chaos simulate simulate-mutants image manifests cluster-check
 
 NODE := tools/run node --conditions=tributary-source --disable-warning=ExperimentalWarning
 JEST := NODE_OPTIONS='--experimental-vm-modules --disable-warning=ExperimentalWarning' tools/run jest
@@ -75,6 +75,9 @@ conformance-debezium: preflight ## Debezium over a real PostgreSQL, through Kafk
 
 rebuild-check: preflight ## derived topics and local state lost and rebuilt from the event log: the same state; also under other rules (EVENTS=3000, RATE=2000)
 	@$(NODE) tests/rebuild/rebuildCheck.ts $(if $(EVENTS),--events $(EVENTS)) $(if $(RATE),--rate $(RATE)) $(if $(SEED),--seed $(SEED))
+
+deliveries-check: preflight ## ten destinations with faults, activation killed: nothing lost (CHANGES=100000, SEED=2026)
+	@$(NODE) tests/deliveries/deliveriesCheck.ts $(if $(CHANGES),--changes $(CHANGES)) $(if $(SEED),--seed $(SEED))
 
 audit: setup ## the ledger of the last demo; exit code 0 when it balances
 	@$(NODE) tests/demo/audit.ts $(ARGS)

@@ -24,9 +24,16 @@ import {
   signingSecret,
 } from '../../../deploy/local/src/secretFiles.ts'
 import { type ServiceProcess, startServiceProcess } from '../../../deploy/local/src/serviceProcess.ts'
-import { testStack } from '../../support/testStack.ts'
+import { type TestStack, testStack } from '../../support/testStack.ts'
 import { uniquePrefix } from '../../support/uniquePrefix.ts'
 import { createLogDatabase } from '../log/logDatabase.ts'
+
+export interface PublishedChange {
+  readonly profileId: string
+  readonly version: string
+  readonly profile: object
+  readonly audience?: object
+}
 
 const counts = { identifier: 1, profile: 2, delivery: 3 }
 
@@ -38,12 +45,7 @@ export interface ActivationInstallation {
   mount(name: string, content: string | Buffer): Promise<void>
   apply(documents: readonly { readonly kind: string; readonly id: string }[]): Promise<void>
   /** One change of a profile and of its membership, as the profile task publishes them. */
-  publish(change: {
-    readonly profileId: string
-    readonly version: string
-    readonly profile: object
-    readonly audience?: object
-  }): Promise<void>
+  publish(...changes: readonly PublishedChange[]): Promise<void>
   start(): Promise<ServiceProcess>
   log(process: ServiceProcess): Promise<string>
   metrics(process: ServiceProcess): Promise<string>
@@ -55,13 +57,15 @@ export interface ActivationInstallation {
   close(): Promise<void>
 }
 
-export async function openActivationInstallation(): Promise<ActivationInstallation> {
-  const { brokers, clickhouseUrl } = testStack()
+/** On the stack of the tests when none is given. */
+export async function openActivationInstallation(
+  { brokers, clickhouseUrl }: Pick<TestStack, 'brokers' | 'clickhouseUrl'> = testStack(),
+): Promise<ActivationInstallation> {
   const kafka = createKafka({ brokers: [brokers], clientId: 'activation-tests' })
   const prefix = uniquePrefix('activation')
   await createTopics(kafka, { topics: allTopics, counts, prefix, replicationFactor: 1, minInSyncReplicas: 1 })
   const producer = await createPlainProducer(kafka)
-  const database = await createLogDatabase()
+  const database = await createLogDatabase(clickhouseUrl)
   const dataDir = await mkdtemp(join(tmpdir(), 'activation-'))
   const secrets = await createSecretFiles(join(dataDir, 'secrets'))
   const token = (await readFile(secrets.grpcToken, 'utf8')).trim()
@@ -105,19 +109,21 @@ export async function openActivationInstallation(): Promise<ActivationInstallati
         },
       ])
     },
-    async publish({ profileId, version, profile, audience }) {
-      const partition = partitionOf(profileId, counts.profile)
-      const record = (spec: TopicSpec, value: object) => ({
-        topic: topicName(prefix, spec),
-        partition,
-        key: profileId,
-        value: Buffer.from(JSON.stringify(value)),
-        headers: { ce_id: `${spec.name}-${profileId}-${version}` },
+    async publish(...changes) {
+      const records = changes.flatMap(({ profileId, version, profile, audience }) => {
+        const record = (spec: TopicSpec, value: object) => ({
+          topic: topicName(prefix, spec),
+          partition: partitionOf(profileId, counts.profile),
+          key: profileId,
+          value: Buffer.from(JSON.stringify(value)),
+          headers: { ce_id: `${spec.name}-${profileId}-${version}` },
+        })
+        return [
+          ...(audience ? [record(topics.audienceChanges, audience)] : []),
+          record(topics.profileChanges, profile),
+        ]
       })
-      await producer.send([
-        ...(audience ? [record(topics.audienceChanges, audience)] : []),
-        record(topics.profileChanges, profile),
-      ])
+      await producer.send(records)
     },
     async start() {
       const started = await startServiceProcess({

@@ -115,10 +115,12 @@ test('the example of the page: every change is on one line of one object, also w
   const PEOPLE = 40
   const VERSIONS = 6
   for (let n = 1; n <= VERSIONS; n++) {
-    for (let i = 0; i < PEOPLE; i++) {
-      const profile = profileChange(n, { profileId: person(i), after: { 'traits.plan': `plan-${n}` } })
-      await installation.publish({ profileId: person(i), version: versionOf(1, n), profile })
-    }
+    await installation.publish(
+      ...Array.from({ length: PEOPLE }, (_, i) => {
+        const profile = profileChange(n, { profileId: person(i), after: { 'traits.plan': `plan-${n}` } })
+        return { profileId: person(i), version: versionOf(1, n), profile }
+      }),
+    )
     if (n === 2 || n === 5) {
       await activation.kill()
       activation = await installation.start()

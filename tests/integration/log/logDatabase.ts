@@ -8,8 +8,8 @@ export interface LogDatabase {
   drop(): Promise<void>
 }
 
-export async function createLogDatabase(): Promise<LogDatabase> {
-  const clickhouse = connectClickHouse({ url: testStack().clickhouseUrl, database: uniquePrefix('log') })
+export async function createLogDatabase(url = testStack().clickhouseUrl): Promise<LogDatabase> {
+  const clickhouse = connectClickHouse({ url, database: uniquePrefix('log') })
   await migrate({ client: clickhouse })
   return {
     clickhouse,

@@ -1,0 +1,90 @@
+/** The table of a run, for a terminal and for docs/reports/deliveries.md. Pure. */
+import type { DeliveriesResult } from './runDeliveries.ts'
+
+/** A dead or slow destination may change the p99 of the others by so much. */
+const BAR = 0.1
+
+const HEAD = [
+  'destination',
+  'what is wrong with it',
+  'arrived',
+  'repeated',
+  'redriven',
+  'superseded',
+  'lost',
+  'out of order',
+  'p50 ms',
+  'p99 ms',
+]
+
+export function deliveriesRows({ destinations }: DeliveriesResult): string[][] {
+  return [
+    HEAD,
+    ...destinations.map((each) => [
+      each.id,
+      each.text,
+      String(each.arrived),
+      String(each.repeated),
+      String(each.redriven),
+      String(each.superseded),
+      String(each.lost),
+      String(each.outOfOrder),
+      each.p50Ms === 0 ? '' : each.p50Ms.toFixed(0),
+      each.p99Ms === 0 ? '' : each.p99Ms.toFixed(0),
+    ]),
+  ]
+}
+
+/** How much the faults of others change the p99 of a steady receiver: the median of the turns, 0.05 is 5 % more. */
+function disturbance({ quietMs, faultsMs }: DeliveriesResult): number {
+  const median = (values: readonly number[]): number =>
+    values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+  const quiet = median(quietMs)
+  return quiet === 0 ? 0 : median(faultsMs) / quiet - 1
+}
+
+export function verdictLines(result: DeliveriesResult): string[] {
+  const { published, destinations, kills, seconds, forged, problems } = result
+  const share = disturbance(result)
+  const ms = (values: readonly number[]) => values.map((value) => value.toFixed(0)).join(', ')
+  return [
+    `${published * destinations.length} deliveries of ${published} changes to ${destinations.length} destinations, ${kills} kills, ${seconds.toFixed(0)} s`,
+    problems.length === 0
+      ? 'nothing lost, order kept, repetitions only under the same key, no dead letter left, the ledger balances'
+      : problems.join('\n'),
+    `p99 of the steady receiver: ${ms(result.quietMs)} ms in quiet, ${ms(result.faultsMs)} ms beside the faults: ` +
+      `${(share * 100).toFixed(1)} % (bar: ${BAR * 100} %, ${share <= BAR ? 'held' : 'MISSED'})`,
+    ...(forged === 0 ? [] : [`${forged} calls with a wrong signature`]),
+  ]
+}
+
+export function reportPage(result: DeliveriesResult, when: string, machine: string): string {
+  const [head = [], ...rows] = deliveriesRows(result)
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  const ledger = result.ledger.map(({ destination, created, delivered, filtered, dead, pending }) =>
+    line([destination, created, delivered, filtered, dead, pending].map(String)),
+  )
+  return `# Deliveries under faults
+
+Written by \`make deliveries-check\`: activation, killed with -9 at random, sends the same changes to ten destinations on a real
+Kafka, ClickHouse, PostgreSQL and S3 server; then the faults end and what was given up is sent again. What is compared, and
+how: [tests/deliveries](../../tests/deliveries/runDeliveries.ts).
+
+\`\`\`
+${verdictLines(result).join('\n')}
+\`\`\`
+
+Run at ${when} on ${machine}.
+
+${[line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')}
+
+Times are from the publication of a change to its first arrival, kills and backlogs of all ten included, so they say how long
+the outages were. Files have none: they are compared by their lines.
+
+## The ledger, from ClickHouse
+
+| destination | made | delivered | filtered | dead | pending |
+| --- | --- | --- | --- | --- | --- |
+${ledger.join('\n')}
+`
+}
