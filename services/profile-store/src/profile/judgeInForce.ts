@@ -87,7 +87,7 @@ function isLate({ row, changed: { causes } }: Publication, toldMs: number): bool
 }
 
 function judge(
-  { row, changed, profileId, nowMs }: Publication,
+  { row, changed, profileId, nowMs, judgedInSilence }: Publication,
   profile: Profile,
   { index, judged }: Definitions,
   sameRules: boolean,
@@ -101,7 +101,7 @@ function judge(
     everything: profile.truncated || row.publicJson.includes('"truncated":true'),
   }
   // All of its fragments came in this batch: one that was there before would have made it public.
-  if (row.publicJson === '') return judgeFirst(index(), reader, touched)
+  if (row.publicJson === '' && !judgedInSilence) return judgeFirst(index(), reader, touched)
   if (!sameRules) return judgeAnew(index(), reader, isMember)
   return judgeTouched(index(), reader, {
     before: { moved: row.movedLeaves, isMember },

@@ -33,6 +33,8 @@ import { isSilent } from './takeOver.ts'
 export interface Publication extends PublishInput {
   /** As it is before the change. */
   readonly row: ProfileRow
+  /** What it has was folded before anything of it was public (takeOver.ts): the change names only a part of it, or nothing. */
+  readonly judgedInSilence: boolean
 }
 
 /** What the row has to remember of what was told. */

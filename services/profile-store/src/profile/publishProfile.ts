@@ -55,7 +55,7 @@ export function publishProfile(input: PublishInput): void {
   const profile =
     foldProfile(parts, { ...definitions, nowMs: input.nowMs }) ??
     (staysAlive(profileId, row, parts) ? emptyProfile(row) : undefined)
-  const publication: Publication = { ...input, row }
+  const publication: Publication = { ...input, row, judgedInSilence: row !== kept }
   const dueMs = profile ? nextDue(profile, definitions, input.nowMs) : 0
   moveDue(context, profileId, row.dueMs, dueMs)
 

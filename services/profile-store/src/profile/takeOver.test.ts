@@ -56,11 +56,19 @@ function leave(driver: Driver, name: string, to: string): void {
   say(driver, { $case: 'part', value: { ...part, action: { $case: 'removed', value } } })
 }
 
-function control(driver: Driver, step: ControlStep, more: Partial<Control> = {}): void {
-  const definition = JSON.stringify({ kind: 'Audience', id: 'all', where: { not: { event: 'Never' } } })
+/** One that holds of everybody, and one that something has to be known for. */
+const conditions = { all: { not: { event: 'Never' } }, free: { trait: 'plan', eq: 'free' } }
+
+function control(
+  driver: Driver,
+  step: ControlStep,
+  more: Partial<Control> = {},
+  id: keyof typeof conditions = 'all',
+): void {
+  const definition = JSON.stringify({ kind: 'Audience', id, where: conditions[id] })
   const value: Control = {
     job: 1,
-    document: 'audience/all',
+    document: `audience/${id}`,
     hash: 'h1',
     configOffset: 1,
     step,
@@ -94,6 +102,7 @@ function firstEpoch() {
   const driver = create(1)
   driver.tick(1_000)
   control(driver, ControlStep.CONTROL_STEP_SWITCH)
+  control(driver, ControlStep.CONTROL_STEP_SWITCH, {}, 'free')
   put(driver, 'same', { plan: 'free' })
   put(driver, 'other', { plan: 'free' })
   put(driver, 'vanished', { plan: 'free' })
@@ -111,6 +120,7 @@ function secondEpoch(): { driver: Driver; silent: OutputRecord[] } {
   const driver = create(2)
   driver.tick(50_000)
   control(driver, ControlStep.CONTROL_STEP_SWITCH)
+  control(driver, ControlStep.CONTROL_STEP_SWITCH, {}, 'free')
   put(driver, 'merged', { plan: 'free' })
   put(driver, 'same', { plan: 'free' })
   put(driver, 'other', { plan: 'paid' })
@@ -140,7 +150,11 @@ test('a new epoch is silent until it takes over, and then tells exactly what dif
   expect(
     Object.fromEntries(changes.map(({ profileId, op, before: was, after }) => [profileId, [op, was, after]])),
   ).toEqual({
-    [home('other')]: ['u', { 'traits.plan': 'free' }, { 'traits.plan': 'paid' }],
+    [home('other')]: [
+      'u',
+      { 'traits.plan': 'free', 'audiences.free': { since: '1970-01-01T00:00:01.000Z' } },
+      { 'traits.plan': 'paid' },
+    ],
     [home('new')]: ['c', {}, expect.objectContaining({ 'traits.plan': 'free' })],
     [home('vanished')]: ['d', {}, {}],
   })
@@ -177,6 +191,27 @@ test('what did not differ keeps its version and since when it is a member; nothi
   expect(driver.table(memberCountRows).get('all')).toBe(3)
   expect([...driver.table(publishedRows).range('', '~')]).toEqual([])
 })
+
+test.each(['at its turn', 'changed before its turn'])(
+  'who is known to this epoch alone is a member of what the condition says: %s',
+  (when) => {
+    const before = firstEpoch()
+    const { driver } = secondEpoch()
+    published(driver, publishedBy(before.sent))
+    takeOver(driver, before.changes)
+    if (when !== 'at its turn') put(driver, 'new', { plan: 'free', seat: 7 })
+    const told = read<AudienceMembershipRecord>(driver.endBatch(), topics.audienceMemberships).filter(
+      ({ profileId }) => profileId === home('new'),
+    )
+    expect(told.map(({ audience, member }) => [audience, member])).toEqual([
+      ['all', true],
+      ['free', true],
+    ])
+    expect(driver.table(memberRows).get(`free${KEY_SEPARATOR}${home('new')}`)).toBeDefined()
+    // same, new; other has paid.
+    expect(driver.table(memberCountRows).get('free')).toBe(2)
+  },
+)
 
 test('a profile that changes before its turn is compared with what is public, and a second take-over is only answered', () => {
   const before = firstEpoch()
