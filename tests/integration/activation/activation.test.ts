@@ -1,6 +1,7 @@
 /** Activation as a real process on a real Kafka and ClickHouse, before a receiver that verifies each signature. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { type AudienceChangeRecord, type ProfileChangeRecord, versionOf } from '@tributary/contracts'
+import { versionOf } from '@tributary/contracts'
+import { audienceChange, profileChange } from '../../../services/activation/src/testing/changes.ts'
 import { OutcomeKind } from '@tributary/contracts/generated/tributary/delivery/v1/delivery'
 import { type ServiceProcess } from '../../../deploy/local/src/serviceProcess.ts'
 import {
@@ -53,31 +54,17 @@ const person = (group: string, i: number): string => `${group}${String(i).padSta
 
 /** A person's n-th change; odd ones enter, even ones leave. */
 async function change(profileId: string, n: number): Promise<void> {
-  const common = { profileId, version: versionOf(1, n), time: '2026-03-01T10:00:00.000Z', rules: {} }
-  const causedBy = { messageIds: [`m${n}`], sources: ['web'] }
-  const profile: ProfileChangeRecord = {
-    ...common,
-    op: n === 1 ? 'c' : 'u',
-    previousVersion: n === 1 ? null : versionOf(1, n - 1),
+  const profile = profileChange(n, {
+    profileId,
     changed: ['audiences.vip', 'traits.step'],
-    before: {},
     after: { 'traits.step': n },
     identifiers: {
       added: n === 1 ? [{ type: 'email', value: `${profileId}@example.com` }] : [],
       removed: [],
     },
-    mergedFrom: [],
-    causedBy: { reason: 'event', ...causedBy },
-  }
-  const audience: AudienceChangeRecord = {
-    ...common,
-    audience: 'vip',
-    change: n % 2 === 1 ? 'entered' : 'left',
-    reason: 'event',
-    because: [],
-    causedBy,
-  }
-  await installation.publish({ profileId, version: common.version, profile, audience })
+  })
+  const audience = audienceChange(n, { profileId, change: n % 2 === 1 ? 'entered' : 'left' })
+  await installation.publish({ profileId, version: profile.version, profile, audience })
 }
 
 function stepsOf(profileId: string): unknown[] {

@@ -11,6 +11,7 @@ import { classify } from '../../../services/activation/src/delivery/classify.ts'
 import { createPostgresSender } from '../../../services/activation/src/postgres/postgresSender.ts'
 import { createPostgresRows } from '../../../services/activation/src/postgres/rowStore.ts'
 import { delivery } from '../../../services/activation/src/testing/deliveries.ts'
+import { profileChange } from '../../../services/activation/src/testing/changes.ts'
 import { senderContract } from '../../../services/activation/src/testing/senderContract.ts'
 import { type PostgresServer, postgresPrograms, startPostgres } from '../../support/postgresServer.ts'
 import { waitForValue, waitUntil } from '../../support/waitUntil.ts'
@@ -213,23 +214,8 @@ test('a statement that takes too long ends at the server too', async () => {
 const person = (n: number): string => `${String(n).padStart(32, '0')}-0`
 
 async function change(profileId: string, n: number, over: Partial<ProfileChangeRecord>): Promise<void> {
-  const version = versionOf(1, n)
-  const profile: ProfileChangeRecord = {
-    op: n === 1 ? 'c' : 'u',
-    profileId,
-    version,
-    previousVersion: n === 1 ? null : versionOf(1, n - 1),
-    time: '2026-03-01T10:00:00.000Z',
-    changed: Object.keys(over.after ?? {}).sort(),
-    before: {},
-    after: {},
-    identifiers: { added: [], removed: [] },
-    mergedFrom: [],
-    causedBy: { reason: 'event', messageIds: [`m${n}`], sources: ['web'] },
-    rules: {},
-    ...over,
-  }
-  await installation.publish({ profileId, version, profile })
+  const profile = profileChange(n, { profileId, ...over })
+  await installation.publish({ profileId, version: profile.version, profile })
 }
 
 test('the example of the page, as it stands: who consents is in the table, also after a kill', async () => {

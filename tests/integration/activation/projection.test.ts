@@ -5,6 +5,7 @@ import { createKafka, openFencedProducer, readTopic } from '@tributary/kafka'
 import kafkajs from 'kafkajs'
 import { type ServiceProcess } from '../../../deploy/local/src/serviceProcess.ts'
 import { createKafkaSender } from '../../../services/activation/src/kafka/kafkaSender.ts'
+import { profileChange } from '../../../services/activation/src/testing/changes.ts'
 import { senderContract } from '../../../services/activation/src/testing/senderContract.ts'
 import { testStack } from '../../support/testStack.ts'
 import { uniquePrefix } from '../../support/uniquePrefix.ts'
@@ -100,23 +101,8 @@ senderContract('a real Kafka', () => ({
 const person = (n: number): string => `${String(n).padStart(32, '0')}-0`
 
 async function change(profileId: string, n: number, over: Partial<ProfileChangeRecord>): Promise<void> {
-  const version = versionOf(1, n)
-  const profile: ProfileChangeRecord = {
-    op: n === 1 ? 'c' : 'u',
-    profileId,
-    version,
-    previousVersion: n === 1 ? null : versionOf(1, n - 1),
-    time: '2026-03-01T10:00:00.000Z',
-    changed: Object.keys(over.after ?? {}).sort(),
-    before: {},
-    after: {},
-    identifiers: { added: [], removed: [] },
-    mergedFrom: [],
-    causedBy: { reason: 'event', messageIds: [`m${n}`], sources: ['web'] },
-    rules: {},
-    ...over,
-  }
-  await installation.publish({ profileId, version, profile })
+  const profile = profileChange(n, { profileId, ...over })
+  await installation.publish({ profileId, version: profile.version, profile })
 }
 
 const consenting = { 'consent.email': true, 'traits.plan': 'pro', 'traits.salary': 90_000 }

@@ -15,7 +15,6 @@ import { type TopicSpec, cloudEventId, topics, versionOf } from '@tributary/cont
 import { EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import {
   type CompiledAudience,
-  type ComputedTrait,
   type Condition,
   type FoldableEvent,
   type Fragment,
@@ -28,11 +27,10 @@ import {
   judgeAudiences,
   judgedProfile,
   keepAggregates,
-  parseWindow,
   publicDiff,
   publicProfile,
 } from '@tributary/domain'
-import { arbitraryCondition, arbitraryEvents } from '@tributary/domain/testing'
+import { arbitraryCondition, arbitraryEvents, tradedTraits } from '@tributary/domain/testing'
 import { type LogDatabase, createLogDatabase } from './logDatabase.ts'
 
 /** One seed for all: the data is in the database before the first condition is asked. */
@@ -55,25 +53,6 @@ const taken = events.filter(({ timeMs }) => timeMs <= nowMs)
 /** So many had come when people were merged, split and erased. */
 const HALF = Math.floor(taken.length / 2)
 
-const computed: ComputedTrait[] = [
-  {
-    id: 'orders',
-    job: 1,
-    aggregate: { document: 'trait/orders', hash: 'h1', kind: 'count', event: 'Order Completed' },
-  },
-  {
-    id: 'spend_2d',
-    job: 1,
-    aggregate: {
-      document: 'trait/spend_2d',
-      hash: 'h2',
-      kind: 'sum',
-      event: 'Order Completed',
-      path: 'properties.total',
-      within: parseWindow('2d')!,
-    },
-  },
-]
 /** By themselves, so that each kind decides somewhere. */
 const alone: Condition[] = (['sum', 'average', 'min', 'max', 'distinct'] as const).flatMap((kind) =>
   [0, 1, 2].map((gt) => ({
@@ -99,7 +78,7 @@ function fold(
   until: number,
   {
     from = 0,
-    kept = keepAggregates(computed.map(({ aggregate }) => ({ definition: aggregate, job: 1 }))),
+    kept = keepAggregates(tradedTraits.map(({ aggregate }) => ({ definition: aggregate, job: 1 }))),
   } = {},
 ): Profile | undefined {
   const parts = names.map((identifierId) => {
@@ -110,7 +89,7 @@ function fold(
     )
     return { identifierId, fragment }
   })
-  return foldProfile(parts, { preferences: new Map(), computed, nowMs })
+  return foldProfile(parts, { preferences: new Map(), computed: tradedTraits, nowMs })
 }
 
 const all = taken.length
@@ -206,14 +185,14 @@ function judged(audience: CompiledAudience): string[] {
   const aggregates = new Map(
     [
       ...audiences.flatMap(({ compiled }) => compiled.aggregates),
-      ...computed.map((each) => each.aggregate),
+      ...tradedTraits.map((each) => each.aggregate),
     ].map((each) => [each.document, each]),
   )
   const kept = keepAggregates([...aggregates.values()].map((definition) => ({ definition, job: 1 })))
   return Object.entries(people).flatMap(([profileId, { names, from }]) => {
     const profile = fold(names, all, { from, kept })
     if (!profile) return []
-    const reader = judgedProfile(profile, { profileId, computed, jobOf: () => 1, nowMs })
+    const reader = judgedProfile(profile, { profileId, computed: tradedTraits, jobOf: () => 1, nowMs })
     const { judgement } = judgeAudiences(audiences, reader, () => false).at(-1)!
     return judgement.member ? [profileId] : []
   })
@@ -234,7 +213,7 @@ beforeAll(async () => {
       const sql = membersSql(log.clickhouse, new Map(some), {
         audiences: new Map(read.map(({ id, compiled }) => [id, compiled])),
         computed: new Map(
-          computed.map(({ id, aggregate }) => [
+          tradedTraits.map(({ id, aggregate }) => [
             id,
             { fromZero: true, ...(way === ways[1] && { counted: aggregate }) },
           ]),

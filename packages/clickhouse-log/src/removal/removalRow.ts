@@ -3,6 +3,7 @@ import type { ClickHouse } from '../clickHouse.ts'
 import { array, int64, millis, nullable, string, uint32, uint64, word } from '../rows/columnType.ts'
 import { type RowOf, writeRow } from '../rows/logTable.ts'
 import { RowWriter } from '../rows/rowWriter.ts'
+import { NO_FIGURES } from './lotFigures.ts'
 
 /** expired: older than the workspace keeps; erased: of a person who is forgotten. */
 export type RemovalReason = 'expired' | 'erased'
@@ -51,18 +52,7 @@ const NOTHING = {
   stamp_writers: [],
   stamp_seqs: [],
   versions: [],
-  sources: [],
-  source_rows: [],
-  source_events: [],
-  source_event_inputs: [],
-  source_rejected_inputs: [],
-  source_both_inputs: [],
-  source_redriven_inputs: [],
-  events: 0,
-  copies: 0,
-  foldable: 0,
-  filed_nowhere: 0,
-  filed_twice: 0,
+  ...NO_FIGURES,
 } as const satisfies Partial<RemovalRow>
 
 /** Which lot a step is of. */

@@ -5,7 +5,7 @@ import { nextExpiry } from '../aggregate/aggregateValue.ts'
 import { expiryOf, parseWindow } from '../aggregate/window.ts'
 import { type FoldableEvent, eventFacts } from '../profile/eventFacts.ts'
 import { type Fragment, foldEvent } from '../profile/fragment.ts'
-import { type ComputedTrait, type Profile, findAggregate, foldProfile } from '../profile/profile.ts'
+import { type Profile, findAggregate, foldProfile } from '../profile/profile.ts'
 import { anchors, arbitraryEvents } from '../profile/testing/arbitraryEvents.ts'
 import { type AudienceIndex, indexAudiences } from './audienceIndex.ts'
 import { compileAudience } from './compileAudience.ts'
@@ -14,30 +14,10 @@ import { inReadingOrder } from './inReadingOrder.ts'
 import { type AudienceInForce, judgeAudiences, judgedProfile } from './judgeAudience.ts'
 import { judgeAnew, judgeFirst, judgeTouched } from './judgeTouched.ts'
 import { type Touched, nothingTouched, touchPart } from './touched.ts'
-import { arbitraryCondition } from './testing/arbitraryConditions.ts'
+import { arbitraryCondition, tradedTraits } from './testing/arbitraryConditions.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
-
-const computed: ComputedTrait[] = [
-  {
-    id: 'orders',
-    job: 1,
-    aggregate: { document: 'trait/orders', hash: 'h1', kind: 'count', event: 'Order Completed' },
-  },
-  {
-    id: 'spend_2d',
-    job: 1,
-    aggregate: {
-      document: 'trait/spend_2d',
-      hash: 'h2',
-      kind: 'sum',
-      event: 'Order Completed',
-      path: 'properties.total',
-      within: parseWindow('2d')!,
-    },
-  },
-]
 
 type Step =
   | { readonly kind: 'event'; readonly event: FoldableEvent }
@@ -112,12 +92,12 @@ class World {
 
   constructor(audiences: readonly AudienceInForce[]) {
     this.audiences = inReadingOrder(audiences)
-    this.#index = indexAudiences(audiences, computed)
+    this.#index = indexAudiences(audiences, tradedTraits)
     const aggregates = [
       ...new Map(
         audiences.flatMap(({ compiled }) => compiled.aggregates).map((each) => [each.document, each]),
       ).values(),
-      ...computed.map(({ aggregate }) => aggregate),
+      ...tradedTraits.map(({ aggregate }) => aggregate),
     ]
     this.#windowed = aggregates.filter(({ within }) => within)
     this.#kept = keepAggregates(aggregates.map((definition) => ({ definition, job: 1 })))
@@ -195,13 +175,13 @@ class World {
     const profileId = `p${id}`
     const parts = [...this.#parts[id]!].map(([identifierId, fragment]) => ({ identifierId, fragment }))
     const nowMs = this.#nowMs
-    const profile = foldProfile(parts, { preferences: new Map(), computed, nowMs })
+    const profile = foldProfile(parts, { preferences: new Map(), computed: tradedTraits, nowMs })
     const memory = this.#memory.get(id)
     if (!profile) {
       this.#memory.delete(id)
       return
     }
-    const reader = judgedProfile(profile, { profileId, computed, jobOf: () => 1, nowMs })
+    const reader = judgedProfile(profile, { profileId, computed: tradedTraits, jobOf: () => 1, nowMs })
     const isMember = (audience: string) => memory?.members.has(audience) ?? false
     const touched = this.#touched.get(id) ?? nothingTouched()
     if (memory && memory.dueMs <= nowMs) touched.time = true

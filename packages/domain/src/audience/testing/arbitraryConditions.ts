@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { type Comparison, type NumberComparison, type Scalar } from '../comparison.ts'
 import { type Condition, type EventLeaf } from '../condition.ts'
 import { type EventFilter } from '../eventFilter.ts'
+import { parseWindow } from '../../aggregate/window.ts'
+import { type ComputedTrait } from '../../profile/profile.ts'
 
 const numbers: fc.Arbitrary<NumberComparison> = fc
   .tuple(fc.constantFrom('eq', 'ne', 'gt', 'gte', 'lt', 'lte'), fc.constantFrom(-2.5, 0, 0.1, 1, 1.1, 2, 3))
@@ -109,3 +111,24 @@ export const arbitraryCondition: fc.Arbitrary<Condition> = fc.letrec<{ condition
     tie('condition').map((not) => ({ not })),
   ),
 })).condition
+
+/** Computed traits that the conditions read, one of them over a window. */
+export const tradedTraits: readonly ComputedTrait[] = [
+  {
+    id: 'orders',
+    job: 1,
+    aggregate: { document: 'trait/orders', hash: 'h1', kind: 'count', event: 'Order Completed' },
+  },
+  {
+    id: 'spend_2d',
+    job: 1,
+    aggregate: {
+      document: 'trait/spend_2d',
+      hash: 'h2',
+      kind: 'sum',
+      event: 'Order Completed',
+      path: 'properties.total',
+      within: parseWindow('2d')!,
+    },
+  },
+]
