@@ -139,7 +139,7 @@ test('kill -9 again and again while a receiver fails: nothing lost, in order, re
       await activation.start()
     }
   }
-  await waitUntil('all calls', () => receiver.calls.length - already === 72, { timeoutMs: 50_000 })
+  await waitUntil('all calls', () => receiver.calls.length - already === 72, { timeoutMs: 90_000 })
   receiver.answer = () => 200
   for (const one of people) {
     expect(stepsOf(one)).toEqual(['entered', 'left', 'entered', 'left', 'entered', 'left'])
