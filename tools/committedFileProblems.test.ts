@@ -15,3 +15,10 @@ test("this machine's registry is found, and any download address in the lock fil
   expect(problemsIn('pnpm-lock.yaml', '  tarball: https://host/x.tgz', undefined)).toHaveLength(1)
   expect(problemsIn('a.md', 'tarball: https://host/x.tgz', undefined)).toEqual([])
 })
+
+test('what a run or a profiler leaves behind is found by its name', () => {
+  expect(problemsIn('isolate-0x1-v8.log', '', undefined)).toEqual([
+    'isolate-0x1-v8.log: was left behind by a run: remove it',
+  ])
+  expect(problemsIn('packages/kafka/src/ports/log.ts', '', undefined)).toEqual([])
+})

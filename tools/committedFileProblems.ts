@@ -1,6 +1,6 @@
 /**
- * What must not be in a committed file, because it is true on one machine only: absolute paths of a home or a work
- * folder, and the address of a package registry of one's own. Git's list of files is the list; ignored ones are free.
+ * What must not be committed, because it is of one machine or one run only: absolute paths of a home or a work
+ * folder, the address of a package registry of one's own, logs and profiles. Git's list of files is the list; ignored ones are free.
  */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -12,6 +12,8 @@ const run = promisify(execFile)
 const PUBLIC_REGISTRY = 'registry.npmjs.org'
 /** Users of container images have a home of a known name. */
 const ABSOLUTE_PATH = /(?<![\w.~$}])\/(?:work|root|home|Users)\/(?!node\b|nonroot\b)[\w.-]+/g
+/** What runs and profilers leave behind. */
+const LEFT_BEHIND = /\.(?:log|cpuprofile|heapprofile|heapsnapshot|perf)$/
 /** A larger file is data; nobody writes a path into it by hand. */
 const MAX_BYTES = 2 * 1024 * 1024
 
@@ -32,6 +34,7 @@ export async function committedFileProblems(): Promise<string[]> {
 
 export function problemsIn(file: string, text: string, registry: string | undefined): string[] {
   const problems: string[] = []
+  if (LEFT_BEHIND.test(file)) problems.push(`${file}: was left behind by a run: remove it`)
   for (const [index, line] of text.split('\n').entries()) {
     for (const [path] of line.matchAll(ABSOLUTE_PATH)) {
       problems.push(

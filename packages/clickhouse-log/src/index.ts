@@ -40,7 +40,7 @@ export {
 } from './writer/startLogWriters.ts'
 export { type AuditOptions, audit } from './audit/audit.ts'
 export { type UnstoredOptions, countUnstored, noteEnds } from './audit/unstored.ts'
-export type { AuditReport, Finding, Folding, ProfileTotals } from './audit/judge.ts'
+export type { AuditReport, Finding, Folding, ProfileTotals } from './audit/auditReport.ts'
 export { type RecentLedger, measureRecent } from './audit/measureRecent.ts'
 export { formatReport, ledgerLine } from './audit/formatReport.ts'
 export { type Erased, findErased, noteErasures, removeErased } from './removal/erasures.ts'

@@ -1,5 +1,5 @@
 /** The audit for people: one line, and tables with aligned columns. */
-import type { AuditReport, Folding } from './judge.ts'
+import type { AuditReport, Folding } from './auditReport.ts'
 
 /**
  * `ledger: received R = events E + rejected J · events E = folded F + skipped S (duplicate d, no identifier n …) ·
