@@ -3,8 +3,7 @@ import { type HashIdentifier } from '@tributary/domain'
 import { phoneToE164 } from '@tributary/service-kit'
 import { type ConfigurationFeed } from '@tributary/stream-runtime'
 import { type IdentifierReading } from './grpc/findProfile.ts'
-import { jobConfiguration } from './job/jobConfiguration.ts'
-import { type JobConfiguration } from './job/jobProcessor.ts'
+import { type JobConfiguration, jobConfiguration } from './job/jobConfiguration.ts'
 import { type ProfileConfiguration } from './profile/profileProcessor.ts'
 
 /** What this service makes of a workspace: one thing for each who asks. */

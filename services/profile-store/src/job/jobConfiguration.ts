@@ -18,9 +18,20 @@ import {
   compileAudience,
   keptBytes,
 } from '@tributary/domain'
+import { type Rules } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import { hashText } from '../adoption.ts'
-import { type JobConfiguration } from './jobProcessor.ts'
 import { type NewDocument } from './jobRows.ts'
+
+/** What a job needs of a revision. */
+export interface JobConfiguration {
+  /** Its number, for people. */
+  readonly revision?: number
+  /** Trait and Audience documents that tasks adopt, sorted by name. */
+  readonly documents: readonly NewDocument[]
+  /** What cannot be adopted, with the reason, for people. */
+  readonly refused: readonly string[]
+  readonly rules: Omit<Rules, 'configOffset'>
+}
 
 /** What a job needs of a workspace. `hash` and `phone` make identifier ids of the blocked values. */
 export function jobConfiguration(

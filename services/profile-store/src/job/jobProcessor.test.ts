@@ -11,7 +11,7 @@ import {
 import { PartRecord } from '@tributary/contracts/generated/tributary/profile/v1/part'
 import { type OutputRecord } from '@tributary/stream-runtime'
 import { createProcessorDriver } from '@tributary/stream-runtime/testing'
-import { type JobConfiguration } from './jobProcessor.ts'
+import { type JobConfiguration } from './jobConfiguration.ts'
 import { outboxRows, runningRows } from './jobRows.ts'
 import { jobTopology } from './jobTopology.ts'
 

@@ -21,7 +21,7 @@
  */
 import { type PartitionCounts, topics } from '@tributary/contracts'
 import { EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
-import { EvidenceRecord, type Rules } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
+import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import {
   type Answered,
   type Control,
@@ -43,10 +43,10 @@ import {
   takeFollowed,
   takeRelated,
 } from './fileAnchors.ts'
+import { type JobConfiguration } from './jobConfiguration.ts'
 import {
   type Applied,
   type DocumentForm,
-  type NewDocument,
   type Phase,
   type RunningJob,
   appliedRows,
@@ -54,17 +54,6 @@ import {
   rulesRows,
   runningRows,
 } from './jobRows.ts'
-
-/** What a job needs of a revision. */
-export interface JobConfiguration {
-  /** Its number, for people. */
-  readonly revision?: number
-  /** Trait and Audience documents that tasks adopt, sorted by name. */
-  readonly documents: readonly NewDocument[]
-  /** What cannot be adopted, with the reason, for people. */
-  readonly refused: readonly string[]
-  readonly rules: Omit<Rules, 'configOffset'>
-}
 
 /** What the edge has done. */
 export interface Sent extends Filed {

@@ -1,6 +1,7 @@
 import { type PartitionCounts, topics } from '@tributary/contracts'
 import { type TableSpec, type Topology } from '@tributary/stream-runtime'
-import { type JobConfiguration, type Sent, createJobProcessor } from './jobProcessor.ts'
+import { type JobConfiguration } from './jobConfiguration.ts'
+import { type Sent, createJobProcessor } from './jobProcessor.ts'
 import { anchorRows, filingNumberRows, filingRows, followedRows } from './filingRows.ts'
 import { appliedRows, outboxRows, rulesRows, runningRows } from './jobRows.ts'
 

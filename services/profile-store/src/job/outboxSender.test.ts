@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { createProcessorDriver } from '@tributary/stream-runtime/testing'
-import { type JobConfiguration } from './jobProcessor.ts'
+import { type JobConfiguration } from './jobConfiguration.ts'
 import { jobTopology } from './jobTopology.ts'
 import { outboxRows } from './jobRows.ts'
 import { createOutboxSender } from './outboxSender.ts'

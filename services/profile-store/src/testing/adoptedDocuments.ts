@@ -1,6 +1,6 @@
 import { type AudienceDocument, type TraitDocument, traitAggregate } from '@tributary/configuration'
 import { type ComputedTrait } from '@tributary/domain'
-import { type JobConfiguration } from '../job/jobProcessor.ts'
+import { type JobConfiguration } from '../job/jobConfiguration.ts'
 
 /** A Trait document as tasks adopt it. */
 export const trait = (id: string, body: object) => ({
