@@ -30,7 +30,7 @@ let number = 0
 
 export const bars: Bar[] = [
   {
-    name: 'rebuild.rate',
+    name: 'rebuild-rate',
     about: `${EVENTS.toLocaleString('en-US')} events: rebuilt from the event log; taken live over HTTP, until every profile has them`,
     unit: 'events/s',
     better: 'higher',
