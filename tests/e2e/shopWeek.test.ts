@@ -86,12 +86,14 @@ test('every record of that week in the public topics is what the published docum
   await admin.close()
   expect(problems).toEqual([])
   // Nobody is erased in that week and nobody says what they consent to. What is joined for a moment and told apart when
-  // more has arrived depends on what a killed service took late: a split and a correction may come, or not.
+  // more has arrived depends on what a killed service took late: a split may come, or not, and who leaves by an event that
+  // came late is told as a correction.
   const {
     profileErased,
     consentChanged,
     profileSplit: _split,
     audienceCorrected: _corrected,
+    audienceLeft: _left,
     ...usual
   } = changeTypes
   expect([profileErased, consentChanged].filter((type) => seen.has(type))).toEqual([])
