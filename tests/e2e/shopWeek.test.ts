@@ -86,14 +86,15 @@ test('every record of that week in the public topics is what the published docum
   await admin.close()
   expect(problems).toEqual([])
   // Nobody is erased in that week and nobody says what they consent to. What is joined for a moment and told apart when
-  // more has arrived depends on what a killed service took late: a split may come, or not, and who leaves by an event that
-  // came late is told as a correction.
+  // more has arrived depends on what a killed service took late: a split may come, or not. How a membership ends as well:
+  // by an event on time, by one that came late (a correction), or because its profile was merged first.
   const {
     profileErased,
     consentChanged,
     profileSplit: _split,
     audienceCorrected: _corrected,
     audienceLeft: _left,
+    audienceMerged: _merged,
     ...usual
   } = changeTypes
   expect([profileErased, consentChanged].filter((type) => seen.has(type))).toEqual([])
