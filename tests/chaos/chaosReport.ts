@@ -1,4 +1,5 @@
 /** The run for people: one line to read, and a page to keep. */
+import { markdownTable } from '../support/markdownTable.ts'
 import type { ChaosResult } from './runChaos.ts'
 
 /** Ids shown of one finding; all of them are in the page. */
@@ -41,7 +42,7 @@ ${settledS.toFixed(0)} s later. \`make chaos SEED=${seed} DURATION=${durationS}\
 
 ## The load
 
-${table(
+${markdownTable(
   ['what', 'number'],
   [
     ['events made up', load.events],
@@ -54,7 +55,7 @@ ${table(
 
 ## What was done
 
-${table(
+${markdownTable(
   ['what', 'number'],
   [
     ['kill -9 of an instance', disturbed.kills],
@@ -71,7 +72,7 @@ ${table(
 
 ## What was compared
 
-${table(
+${markdownTable(
   ['what', 'number'],
   verdict.checked.map(({ what, count }) => [what, count]),
 )}
@@ -80,21 +81,9 @@ ${verdict.findings.length === 0 ? 'Everything holds.' : `What is off:\n\n\`\`\`\
 
 ## When
 
-${table(
+${markdownTable(
   ['second', 'what', 'took, s'],
   done.map(({ atS, what, tookS }) => [atS.toFixed(1), what, tookS.toFixed(1)]),
 )}
 `
-}
-
-/** As the formatter writes them: it must find nothing to change in a page that is made. */
-function table(head: string[], rows: (string | number)[][]): string {
-  const cells = [head, ...rows.map((row) => row.map(String))]
-  const widths = head.map((_, i) => Math.max(3, ...cells.map((row) => row[i]!.length)))
-  const line = (row: string[]): string => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`
-  return [
-    line(head),
-    line(widths.map((width) => '-'.repeat(width))),
-    ...rows.map((row) => line(row.map(String))),
-  ].join('\n')
 }

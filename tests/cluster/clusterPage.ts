@@ -1,4 +1,5 @@
 /** The check for people: what held and what did not, a table for the terminal, and a page to keep. Pure. */
+import { markdownTable } from '../support/markdownTable.ts'
 import type { CheckResult, StepDone } from './runCheck.ts'
 
 /** Answers that clients of the documented API are told to expect; SDKs send again. */
@@ -86,14 +87,14 @@ Maven and the engine of chdb behind the front of deploy/local, under the same na
 
 ## What was compared
 
-${table(
+${markdownTable(
   ['what', 'wanted', 'found'],
   judgeCheck(result).map(({ what, wanted, found }) => [what, wanted, found.replaceAll(/[\n|]/g, ' ')]),
 )}
 
 ## The load
 
-${table(
+${markdownTable(
   ['what', 'number'],
   [
     ['seconds', load.seconds.toFixed(0)],
@@ -126,7 +127,7 @@ ${stepTable(result.loadSteps)}
 Everything was installed and had adopted its configuration ${result.installedS.toFixed(0)} s after \`kubectl apply\`. What a service
 held then, idle, and from the first to the last line of its start when it was replaced:
 
-${table(
+${markdownTable(
   ['service', 'ready after, ms', 'resident memory, MB'],
   result.pods.map(({ service, readyMs, memoryMb }) => [service, readyMs, memoryMb]),
 )}
@@ -134,7 +135,7 @@ ${table(
 }
 
 function stepTable(steps: readonly StepDone[]): string {
-  return table(
+  return markdownTable(
     ['step', 'took, s', 'seen'],
     steps.map(({ name, tookS, seen, problem }) => [
       name,
@@ -142,16 +143,4 @@ function stepTable(steps: readonly StepDone[]): string {
       problem === undefined ? seen : `failed: ${problem.replaceAll(/[\n|]/g, ' ').slice(0, 200)}`,
     ]),
   )
-}
-
-/** As the formatter writes them: it must find nothing to change in a page that is made. */
-function table(head: string[], rows: (string | number)[][]): string {
-  const cells = [head, ...rows.map((row) => row.map(String))]
-  const widths = head.map((_, i) => Math.max(3, ...cells.map((row) => row[i]!.length)))
-  const line = (row: string[]): string => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`
-  return [
-    line(head),
-    line(widths.map((width) => '-'.repeat(width))),
-    ...rows.map((row) => line(row.map(String))),
-  ].join('\n')
 }

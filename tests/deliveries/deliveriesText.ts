@@ -1,4 +1,5 @@
 /** The table of a run, for a terminal and for docs/reports/deliveries.md. Pure. */
+import { markdownTable } from '../support/markdownTable.ts'
 import type { DeliveriesResult } from './runDeliveries.ts'
 
 /** A dead or slow destination may change the p99 of the others by so much. */
@@ -64,10 +65,14 @@ export function verdictLines(result: DeliveriesResult): string[] {
 
 export function reportPage(result: DeliveriesResult, when: string, machine: string): string {
   const [head = [], ...rows] = deliveriesRows(result)
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  const ledger = result.ledger.map(({ destination, created, delivered, filtered, dead, pending }) =>
-    line([destination, created, delivered, filtered, dead, pending].map(String)),
-  )
+  const ledger = result.ledger.map(({ destination, created, delivered, filtered, dead, pending }) => [
+    destination,
+    created,
+    delivered,
+    filtered,
+    dead,
+    pending,
+  ])
   return `# Deliveries under faults
 
 Written by \`make deliveries-check\`: activation, killed with -9 at random, sends the same changes to ten destinations on a real
@@ -80,15 +85,13 @@ ${verdictLines(result).join('\n')}
 
 Run at ${when} on ${machine}.
 
-${[line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')}
+${markdownTable(head, rows)}
 
 Times are from the publication of a change to its first arrival, kills and backlogs of all ten included, so they say how long
 the outages were. Files have none: they are compared by their lines.
 
 ## The ledger, from ClickHouse
 
-| destination | made | delivered | filtered | dead | pending |
-| --- | --- | --- | --- | --- | --- |
-${ledger.join('\n')}
+${markdownTable(['destination', 'made', 'delivered', 'filtered', 'dead', 'pending'], ledger)}
 `
 }

@@ -1,4 +1,5 @@
 import type { MeasuredResolver, MeasuredWorld, ReportOptions } from './measureIdentity.ts'
+import { markdownTable } from '../support/markdownTable.ts'
 import { bars, shortcomings } from './measureIdentity.ts'
 
 const names = {
@@ -56,18 +57,7 @@ function worldText({ preset, events, inputs, resolvers }: MeasuredWorld): string
 ${events} events, ${inputs} pieces of evidence and facts, ${first!.score.identifiers} identifiers. Components were walked through for
 ${percent(first!.recomputed ?? 0)} of the inputs; the largest had ${first!.largestComponent} identifiers.
 
-${table(heads, rows)}`
-}
-
-/** As the formatter wants it: columns as wide as their widest cell, numbers to the right. */
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = heads.map((head, index) =>
-    Math.max(head.length, 4, ...rows.map((row) => row[index]!.length)),
-  )
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((cell, index) => (index === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[index]!))).join(' | ')} |`
-  const rule = widths.map((width, index) => (index === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))
-  return [line(heads), line(rule), ...rows.map((row) => line(row))].join('\n')
+${markdownTable(heads, rows, { rightFrom: 1 })}`
 }
 
 function cells({ name, score, conflicts, shared, churn, differs }: MeasuredResolver): readonly string[] {

@@ -1,4 +1,5 @@
 /** The mutation check: without each guard in turn, some seed must fail. */
+import { markdownTable } from '../support/markdownTable.ts'
 import { writeFile } from 'node:fs/promises'
 import { guards } from './guards.ts'
 import type { WorldOutcome } from './runWorld.ts'
@@ -46,9 +47,6 @@ function reportOf(found: readonly Found[]): string {
     outcome ? String(outcome.seed) : `none of ${MAX_SEEDS}`,
     outcome?.failure?.invariant ?? '',
   ])
-  const table = [['guard', 'what it does', 'first failing seed', 'what broke'], ...rows]
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
-  const line = (row: readonly string[]) => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`
   return `${[
     '# Simulator: what happens without each guard',
     '',
@@ -56,8 +54,6 @@ function reportOf(found: readonly Found[]): string {
     'fails. `make simulate SEED=n WITHOUT=guard` replays it. How worlds are made and what is checked:',
     '[tests/simulator](../../tests/simulator/README.md).',
     '',
-    line(table[0]!),
-    `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`,
-    ...rows.map(line),
+    markdownTable(['guard', 'what it does', 'first failing seed', 'what broke'], rows),
   ].join('\n')}\n`
 }
