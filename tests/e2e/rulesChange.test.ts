@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { topicName, topics } from '@tributary/contracts'
+import { topicName, topics, textDigest } from '@tributary/contracts'
 import { Event, EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { Assignment } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
 import { JobRecord, JobState } from '@tributary/contracts/generated/tributary/job/v1/control'
@@ -17,7 +17,6 @@ import { type Kafka, type PlainProducer, createKafka, createPlainProducer, readT
 import { type IdentifierHasher, createIdentifierHasher } from '@tributary/service-kit'
 import { type Installation, startServices } from '../../deploy/local/src/launcher.ts'
 import { runTributary } from '../../deploy/local/src/runTributary.ts'
-import { digest } from '../../services/identity-stitcher/src/extractor/extractorTopology.ts'
 import { sharedStack, testStack } from '../support/testStack.ts'
 import { uniquePrefix } from '../support/uniquePrefix.ts'
 import { waitForValue, waitUntil } from '../support/waitUntil.ts'
@@ -141,7 +140,7 @@ function evidenceOf(seen: Seen): Evidence {
     .map(({ type, id }) => ({ type, id }))
     .sort((a, b) => (a.id < b.id ? -1 : 1))
   return {
-    id: evidenceId(members, 'co-occurrence', 'web', digest),
+    id: evidenceId(members, 'co-occurrence', 'web', textDigest),
     class: 'co-occurrence',
     sourceId: 'web',
     members,

@@ -2,7 +2,7 @@
  * The oracle: what a world must have come to, worked out at once from its inputs, with no task, batch or store. It has
  * the pure folds of one event and of one profile in common with the services, and the batch resolver of the domain.
  */
-import { type PartitionCounts, profileIdOf, topics } from '@tributary/contracts'
+import { type PartitionCounts, profileIdOf, topics, textDigest } from '@tributary/contracts'
 import { type Event, EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import { type Control, ControlStep } from '@tributary/contracts/generated/tributary/job/v1/control'
@@ -23,7 +23,6 @@ import {
 import { type ResolverInput, resolveAll } from '@tributary/domain/testing'
 import { traitAggregate } from '@tributary/configuration'
 import { factFrom, rulesFrom } from '../../services/identity-stitcher/src/evidenceMessages.ts'
-import { digest } from '../../services/identity-stitcher/src/extractor/extractorTopology.ts'
 import { type AdoptedDocument, compiledAudience } from '../../services/profile-store/src/adoption.ts'
 import { readEvent } from '../../services/profile-store/src/fragment/readEvent.ts'
 import type { ShopConfiguration } from './simulatedFeed.ts'
@@ -121,7 +120,7 @@ function foldPartitions(
       if (record?.$case !== 'event') continue
       const event = record.value
       accepted++
-      for (const evidence of extractEvidence({ ...event, type: typeOf(event) }, digest))
+      for (const evidence of extractEvidence({ ...event, type: typeOf(event) }, textDigest))
         inputs.push({ kind: 'evidence', evidence })
       const [anchor] = event.identifiers
       const key = JSON.stringify([event.sourceId, event.messageId, event.anchor])

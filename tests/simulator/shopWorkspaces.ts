@@ -2,6 +2,7 @@
  * Workspaces of simulated worlds: one shop whose definitions and rules are changed one feature at a time. Built once
  * per process, since that costs more than a whole world.
  */
+import { textDigest } from '@tributary/contracts'
 import {
   type WorkspaceConfiguration,
   buildWorkspace,
@@ -10,7 +11,6 @@ import {
 } from '@tributary/configuration'
 import { Revision } from '@tributary/contracts/generated/tributary/config/v1/revision'
 import { type PreparedRules, prepareRules } from '@tributary/domain'
-import { digest } from '../../services/identity-stitcher/src/extractor/extractorTopology.ts'
 import { type WorkspaceView, viewWorkspace } from '../../services/profile-store/src/workspaceView.ts'
 
 const features = [
@@ -35,7 +35,7 @@ export interface ShopWorkspace {
 export const TILL_EMAIL = 'till@shop.example'
 
 const hashOfIdentifier = (type: string, version: number, value: string): string =>
-  digest(`${type} ${version} ${value}`)
+  textDigest(`${type} ${version} ${value}`)
 
 const built = new Map<string, ShopWorkspace>()
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { topics } from '@tributary/contracts'
-import { EventRecord, EventType, type Event } from '@tributary/contracts/generated/tributary/event/v1/event'
+import { topics, eventTypeName } from '@tributary/contracts'
+import { EventRecord, type Event } from '@tributary/contracts/generated/tributary/event/v1/event'
 import type { ConnectionFlags } from '../connections.ts'
 import type { Context, ExitCode } from '../context.ts'
 import type { DoorRecord } from '../kafkaDoor.ts'
@@ -60,17 +60,8 @@ function eventOf(record: DoorRecord): Event | undefined {
   return inner?.$case === 'event' ? inner.value : undefined
 }
 
-const typeNames: Readonly<Record<number, string>> = {
-  [EventType.EVENT_TYPE_TRACK]: 'track',
-  [EventType.EVENT_TYPE_IDENTIFY]: 'identify',
-  [EventType.EVENT_TYPE_PAGE]: 'page',
-  [EventType.EVENT_TYPE_SCREEN]: 'screen',
-  [EventType.EVENT_TYPE_GROUP]: 'group',
-  [EventType.EVENT_TYPE_ALIAS]: 'alias',
-}
-
 function typeOf(event: Event): string {
-  return typeNames[event.type] ?? 'unknown'
+  return eventTypeName(event.type, 'unknown')
 }
 
 /** Bytes are shown as the text they are; whoever wants them exactly reads the event log. */

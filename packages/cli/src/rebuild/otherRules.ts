@@ -14,10 +14,10 @@ import {
   revisionBefore,
   type WorkspaceConfiguration,
 } from '@tributary/configuration'
-import { type Event, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
+import { eventTypeName, textDigest } from '@tributary/contracts'
+import { type Event } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { type Fact, type FactSubject } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import {
-  type EventType as EventTypeName,
   type HashIdentifier,
   type PreparedRules,
   erasureFactId,
@@ -27,20 +27,9 @@ import {
   prepareRules,
 } from '@tributary/domain'
 import { digest } from '@tributary/sources'
-import { createHash } from 'node:crypto'
 
 /** Ids that the log is asked for at once. */
 const ASKED_AT_ONCE = 500
-
-const typeNames: Readonly<Record<EventType, EventTypeName>> = {
-  [EventType.EVENT_TYPE_UNSPECIFIED]: 'track',
-  [EventType.EVENT_TYPE_TRACK]: 'track',
-  [EventType.EVENT_TYPE_IDENTIFY]: 'identify',
-  [EventType.EVENT_TYPE_PAGE]: 'page',
-  [EventType.EVENT_TYPE_SCREEN]: 'screen',
-  [EventType.EVENT_TYPE_GROUP]: 'group',
-  [EventType.EVENT_TYPE_ALIAS]: 'alias',
-}
 
 export interface FactAsGiven {
   readonly fact: Fact
@@ -96,7 +85,7 @@ function eventUnder(rules: PreparedRules, event: Event): Event {
   const { previous: _, ...rest } = event
   const { anchor, identifiers, previous } = identifyAgain(
     {
-      type: typeNames[event.type],
+      type: eventTypeName(event.type, 'track'),
       sourceId: event.sourceId,
       messageId: event.messageId,
       text: Buffer.from(event.payload ?? event.raw).toString(),
@@ -138,7 +127,7 @@ async function factsUnder(
         const [before] = event.identifiers
         const [after] = identified(event).identifiers
         if (before && after)
-          renamed.set(erasureFactId(event, before.id, factDigest), erasureFactId(event, after.id, factDigest))
+          renamed.set(erasureFactId(event, before.id, textDigest), erasureFactId(event, after.id, textDigest))
       }
   return given.map(({ fact }) => ({
     ...fact,
@@ -151,11 +140,6 @@ async function factsUnder(
       }),
     ),
   }))
-}
-
-/** As the identity-stitcher and the fragment task hash what an erasure is called. */
-function factDigest(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
 function distinct<T extends { readonly id: string }>(members: readonly T[]): T[] {

@@ -9,8 +9,7 @@
  *  X4. When an identifier is erased (its generation rises) everything remembered under it as an anchor is dropped, in bounded
  *      steps, with a tombstone for each row: the change log forgets it too. What is seen again after that is sent on anew.
  */
-import { hash } from 'node:crypto'
-import { encodeMessage, topics, traceHeaders, tracesOf } from '@tributary/contracts'
+import { encodeMessage, topics, traceHeaders, tracesOf, textDigest } from '@tributary/contracts'
 import { type Event, EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import { Assignment, ChangeKind } from '@tributary/contracts/generated/tributary/identity/v1/assignment'
@@ -51,11 +50,6 @@ const FORGOTTEN_PER_BATCH = 1_000
 export interface ExtractorObserver {
   readonly seen: () => void
   readonly sent: () => void
-}
-
-/** 128 bits are enough to tell sets apart; the ids that go in are keyed hashes already. */
-export function digest(text: string): string {
-  return hash('sha256', text).slice(0, 32)
 }
 
 export function extractorTopology(observer: ExtractorObserver): Topology {
@@ -114,7 +108,7 @@ function extract(context: StepContext, record: InputRecord, observer: ExtractorO
   if (decoded.record?.$case !== 'event') return
   const event = identifiedEvent(decoded.record.value)
   if (decoded.record.value.erases) {
-    const erasure = erasureOf(event, record.timestampMs, digest)
+    const erasure = erasureOf(event, record.timestampMs, textDigest)
     if (!erasure) return
     send(context, record, erasure.factId, { $case: 'erasure', value: erasureMessage(erasure) })
     const { receivedUntilMs } = erasure
@@ -124,7 +118,7 @@ function extract(context: StepContext, record: InputRecord, observer: ExtractorO
     return
   }
   const sent = context.table(sentTable)
-  for (const evidence of extractEvidence(event, digest)) {
+  for (const evidence of extractEvidence(event, textDigest)) {
     observer.seen()
     const key = `${event.identifiers[0]?.id ?? ''}|${evidence.id}`
     const before = sent.get(key)

@@ -1,9 +1,9 @@
 /** Records of the inputs, as tests write them. */
+import { textDigest } from '@tributary/contracts'
 import { Event, EventRecord, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { EvidenceRecord } from '@tributary/contracts/generated/tributary/identity/v1/evidence'
 import { type Evidence, type Fact, type ResolverRules, erasureFactId, evidenceId } from '@tributary/domain'
 import { evidenceMessage, factMessage, rulesMessage } from '../evidenceMessages.ts'
-import { digest } from '../extractor/extractorTopology.ts'
 
 const types: { readonly [letter: string]: string } = {
   u: 'user_id',
@@ -13,7 +13,7 @@ const types: { readonly [letter: string]: string } = {
 
 /** "u1": an id of 32 hexadecimal digits, as hashes have, that is the same each time. */
 export function idOf(name: string): string {
-  return digest(name)
+  return textDigest(name)
 }
 
 export function memberOf(name: string): { type: string; id: string } {
@@ -38,7 +38,7 @@ export function eventRecord(names: readonly string[], more: Partial<Event> = {})
 export function evidenceRecord(names: readonly string[], timeMs: number): Uint8Array {
   const members = names.map(memberOf).sort((a, b) => (a.id < b.id ? -1 : 1))
   const evidence: Evidence = {
-    id: evidenceId(members, 'co-occurrence', 'web', digest),
+    id: evidenceId(members, 'co-occurrence', 'web', textDigest),
     class: 'co-occurrence',
     sourceId: 'web',
     members,
@@ -63,7 +63,7 @@ export function erasureRecord(
 ): Uint8Array {
   const member = memberOf(name)
   const sourceId = 'crm'
-  const factId = erasureFactId({ sourceId, messageId: erasure.messageId }, member.id, digest)
+  const factId = erasureFactId({ sourceId, messageId: erasure.messageId }, member.id, textDigest)
   return encoded({ $case: 'erasure', value: { factId, member, sourceId, ...erasure } })
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { topics } from '@tributary/contracts'
+import { topics, textDigest } from '@tributary/contracts'
 import { ControlStep, JobRecord } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { type Event, EventRecord } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
@@ -12,7 +12,6 @@ import { NO_TOTALS, erasureFactId } from '@tributary/domain'
 import { fillRecord } from '../job/fills.ts'
 import { seenTable } from './deduplication.ts'
 import { fragmentRows } from './fragmentRows.ts'
-import { digest } from './readEvent.ts'
 import { fragmentTopology } from './fragmentTopology.ts'
 
 const DAY_MS = 86_400_000
@@ -211,7 +210,7 @@ describe('a deleted row', () => {
   const deletion = (messageId: string, receivedTimeMs: number) =>
     visit(messageId, { erases: true, sourceId: 'crm', receivedTimeMs })
   const factOf = (messageId: string) =>
-    erasureFactId({ sourceId: 'crm', messageId }, identifierId('u1'), digest)
+    erasureFactId({ sourceId: 'crm', messageId }, identifierId('u1'), textDigest)
   const erase = (driver: ProcessorDriver, generation: number, cause: string, erasedUntilMs: number) =>
     driver.record(topics.assignments, {
       value: Assignment.encode({

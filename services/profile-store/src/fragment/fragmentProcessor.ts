@@ -16,7 +16,7 @@
  *   new tag      `put`: the fragment, or an identity-only part when no event was filed under the identifier
  *   self-named   `moved {to}`, when it is neither: whoever knows the identifier's own profile id is led on
  */
-import { placeTopic, topics, tracesOf, profileIdOf } from '@tributary/contracts'
+import { placeTopic, topics, tracesOf, profileIdOf, textDigest } from '@tributary/contracts'
 import { type Control, ControlStep } from '@tributary/contracts/generated/tributary/job/v1/control'
 import { type Event, EventRecord, type Fill } from '@tributary/contracts/generated/tributary/event/v1/event'
 import { SkipReason, Skipped } from '@tributary/contracts/generated/tributary/event/v1/skipped'
@@ -38,7 +38,7 @@ import { answered } from '../answered.ts'
 import { expireSeen, see } from './deduplication.ts'
 import { emptyRow, fragmentAdoption, fragmentRows } from './fragmentRows.ts'
 import { ChangedFragments } from './changedFragments.ts'
-import { digest, messageContent, messageKey, readEvent } from './readEvent.ts'
+import { messageContent, messageKey, readEvent } from './readEvent.ts'
 import { noteCopy, takeErasures } from './toldErasures.ts'
 import {
   dropSome,
@@ -126,7 +126,7 @@ export function createFragmentProcessor(observe: (counts: FragmentCounts) => voi
     if (event.erases && event.copyOf && (row.erasedUntilMs ?? -1) >= event.receivedTimeMs - 1)
       return SkipReason.SKIP_REASON_ERASED
     if (event.erases) {
-      const factId = erasureFactId(event, anchor.id, digest)
+      const factId = erasureFactId(event, anchor.id, textDigest)
       rows.put(anchor.id, { ...row, identifierType: anchor.type, afresh: { factId } })
       return SkipReason.SKIP_REASON_ERASED
     }

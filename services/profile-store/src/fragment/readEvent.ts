@@ -8,24 +8,15 @@ import {
   isJsonObject,
   parseOrNothing,
 } from '@tributary/domain'
-import { type Event, EventType } from '@tributary/contracts/generated/tributary/event/v1/event'
-
-const typeNames: Record<EventType, EventTypeName> = {
-  [EventType.EVENT_TYPE_UNSPECIFIED]: 'track',
-  [EventType.EVENT_TYPE_TRACK]: 'track',
-  [EventType.EVENT_TYPE_IDENTIFY]: 'identify',
-  [EventType.EVENT_TYPE_PAGE]: 'page',
-  [EventType.EVENT_TYPE_SCREEN]: 'screen',
-  [EventType.EVENT_TYPE_GROUP]: 'group',
-  [EventType.EVENT_TYPE_ALIAS]: 'alias',
-}
+import { eventTypeName } from '@tributary/contracts'
+import { type Event } from '@tributary/contracts/generated/tributary/event/v1/event'
 
 /** An accepted event as fragments fold it. */
 export function readEvent(event: Event): FoldableEvent {
   return {
     messageId: event.messageId,
     sourceId: event.sourceId,
-    type: typeNames[event.type],
+    type: eventTypeName(event.type, 'track'),
     name: event.name,
     timeMs: event.timeMs,
     identifiers: event.identifiers,
@@ -48,11 +39,6 @@ export function foldable(event: {
     identifiers: [],
     payload: parseOrNothing(Buffer.from(event.payload).toString()),
   }
-}
-
-/** As the identity-stitcher hashes: what an erasure is called must be the same in both. */
-export function digest(text: string): string {
-  return hash('sha256', text).slice(0, 32)
 }
 
 /** Source, message id and anchor: the same for two copies of one message. 128 bits, base64url. */
